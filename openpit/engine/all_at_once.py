@@ -46,8 +46,8 @@ class AllAtOnce:
 
         Both stages accept the others, and hold nothing of any, or the start stage does where there
         is a main stage; what those count is counted by this.
-        Runs of them say already what each is rejected for, and all are counted. None where all have
-        to be judged one by one.
+        Runs of them say already what each is rejected for, if all before it are counted, as all
+        are that are not to be judged by themselves. None where all have to be judged one by one.
         """
         if self._asked is None or not all(policy.holds_plain for policy in self._main):
             return None
@@ -69,5 +69,5 @@ class AllAtOnce:
                 found.update(its.places())
         if refused is None:
             return sorted(found)
-        # One judged by itself may turn out not to count, and those behind it then count as less.
-        return sorted(found.union(refused.places())) if found else refused
+        refused.apart = sorted(found)
+        return refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from openpit.pretrade.rejects import new_reject
@@ -44,14 +45,29 @@ class RefusedRun(NamedTuple):
 
 
 class RefusedRuns:
-    """The orders of many that are rejected, by runs in their order; the others are not."""
+    """The orders of many that are rejected, by runs in their order.
 
-    __slots__ = ("runs",)
+    The others are not, but those at the places ``apart``, in order, which are to be judged by
+    themselves.
+    """
 
-    def __init__(self, runs: Sequence[RefusedRun]) -> None:
+    __slots__ = ("apart", "runs")
+
+    def __init__(self, runs: Sequence[RefusedRun], apart: Sequence[int] = ()) -> None:
         self.runs = runs
+        self.apart = apart
 
     def places(self) -> Iterator[int]:
-        """Yield the places of the orders, in order."""
+        """Yield the places of the orders that are rejected, in order."""
         for first, numbers, _ in self.runs:
             yield from range(first, first + len(numbers))
+
+    def without_those_apart(self) -> Iterator[RefusedRun]:
+        """Yield the runs, each cut where an order is to be judged by itself."""
+        for first, numbers, reject in self.runs:
+            start, behind = first, first + len(numbers)
+            low, high = bisect_left(self.apart, first), bisect_left(self.apart, behind)
+            for place in (*self.apart[low:high], behind):
+                if place > start:
+                    yield RefusedRun(start, numbers[start - first : place - first], reject)
+                start = place + 1

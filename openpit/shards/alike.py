@@ -61,13 +61,15 @@ class AlikeOrders(Sequence[Command]):
         at = slice(first, behind)
         return self.orders.accounts[at], self._between[0][at], self.orders.settlements[at]
 
-    def to_hold(self) -> ManyOrders:
-        """Return the orders one after another, as a policy holds what they need."""
+    def to_hold(self, first: int, behind: int) -> ManyOrders:
+        """Return the orders of a stretch one after another, as a policy holds what they need."""
         accounts, settlements, quantities, prices = self.orders
         underlyings, sides = self._between
-        return zip(
-            accounts, underlyings, settlements, sides, quantities, prices, *self._texts, strict=True
-        )
+        between = accounts, underlyings, settlements, sides, quantities, prices, *self._texts
+        columns: Sequence[Sequence[Any]] = between
+        if first or behind < len(self):
+            columns = [column[first:behind] for column in columns]
+        return zip(*columns, strict=True)
 
     def __iter__(self) -> Iterator[Command]:
         return iter(self.rows)

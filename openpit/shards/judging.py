@@ -6,6 +6,7 @@ to do; the others one after another.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -14,7 +15,7 @@ from openpit.shards.answering import append
 from openpit.wire import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from openpit.core.order import Order
     from openpit.engine.all_at_once import AllAtOnce
@@ -36,6 +37,10 @@ OneByOne: TypeAlias = (
 )
 """What judges an order, what makes the replies of that or of what it raises, and the order."""
 
+Stretch: TypeAlias = "tuple[int, int, Collection[int] | None]"
+"""Where some of the orders begin, where they end, and the places of those that are to be judged one
+by one; None: that is all of them."""
+
 ACCEPTED: Final = kinds.ACCEPTED
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 REJECTED_ALIKE: Final = kinds.REJECTED_ALIKE
@@ -54,16 +59,31 @@ def judge_alike(
     client: int,
     answered: list[Reply],
 ) -> None:
-    """Judge the orders, of which ``first`` is the number of the first, and append the replies."""
+    """Judge the orders, of which ``first`` is the number of the first, and append the replies.
+
+    What orders hold that are judged at once is kept in ``its``.
+    """
     places = None if all_at_once is None else doubtful(all_at_once, counts, commands)
-    if all_at_once is not None and all_at_once.holds and places is not None:
-        hold_alike(plain, its, *one_by_one, counts, first, commands, places, now, answered)
-    elif isinstance(places, RefusedRuns):
-        refuse_alike(places.runs, counts, commands, answered)
-    else:
-        check_alike(*one_by_one, counts, first, commands, places, now, answered)
+    holds = all_at_once is not None and all_at_once.holds and places is not None
+
+    def check(start: int, behind: int, places: Collection[int] | None) -> None:
+        stretch = start, behind, places
+        if holds:
+            hold_alike(plain, its, one_by_one, counts, first, commands, stretch, now, answered)
+        else:
+            check_alike(*one_by_one, counts, first, commands, stretch, now, answered)
+
+    def refuse(run: RefusedRun) -> None:
+        answered.append((REJECTED_ALIKE, run.numbers, run.reject))
+        recent.refuse_alike(now, client, commands, run)
+
+    start = 0
     if isinstance(places, RefusedRuns):
-        recent.refuse_alike(now, client, commands, places.runs)
+        start = refuse_alike(places, counts, check, refuse)
+        apart = places.apart
+        left = {*apart, *places.places()} if counts.missing else apart[bisect_left(apart, start) :]
+        places = sorted(place for place in left if place >= start)
+    check(start, len(commands), places)
 
 
 def doubtful(
@@ -81,47 +101,50 @@ def doubtful(
 
 
 def refuse_alike(
-    refused: Sequence[RefusedRun],
+    refused: RefusedRuns,
     counts: BatchCounts,
-    commands: AlikeOrders,
-    answered: list[Reply],
-) -> None:
-    """Reject the orders of some runs; the others are accepted, and all have counted."""
-    told = 0  # the place behind the last reply
-    for place, numbers, reject in refused:
-        if place > told:
-            answered.append([ACCEPTED, place - told])
-        answered.append((REJECTED_ALIKE, numbers, reject))
-        told = place + len(numbers)
-    if told < len(commands):
-        answered.append([ACCEPTED, len(commands) - told])
-    _go_on_from_the_last(counts, commands)
+    check: Callable[[int, int, Collection[int]], None],
+    refuse: Callable[[RefusedRun], None],
+) -> int:
+    """Refuse the orders of runs, and ``check`` those before each; return the place behind them.
+
+    That are not all where one has not counted: those behind it count as less.
+    """
+    apart = refused.apart
+    start = 0
+    for run in refused.without_those_apart() if apart else refused.runs:
+        if run.first > start:
+            between = apart[bisect_left(apart, start) : bisect_left(apart, run.first)]
+            check(start, run.first, between)
+            if counts.missing:
+                return run.first
+        refuse(run)
+        start = run.first + len(run.numbers)
+    return start
 
 
 def hold_alike(
     plain: PlainHolds,
     its: Open,
-    execute: Callable[[Order, int], Checked],
-    executed: Callable[[int, Checked, Any], Reply],
-    raised: Callable[[BaseException, Any], Reply],
-    order: Order,
+    one_by_one: OneByOne,
     counts: BatchCounts,
     first: int,
     commands: AlikeOrders,
-    places: Sequence[int] | RefusedRuns,
+    stretch: Stretch,
     now: int,
     answered: list[Reply],
 ) -> None:
-    """Hold what the orders need, but for those at some places: these are refused, or to be checked.
+    """Hold what the orders of a stretch need, but check those at some places by themselves.
 
-    What is held is kept in ``its``. The main stage decides by itself of what is not plain.
+    The main stage decides by itself of what is not plain.
     """
-    orders = commands.to_hold()
-    alone = execute, executed, raised, order, counts, first, commands
+    at, behind, found = stretch
+    places = () if found is None else found
+    orders = commands.to_hold(at, behind)
+    execute, executed, raised, order = one_by_one
+    by_itself = executed, raised, order, counts, first, commands
     main = plain.execute_main if plain.has_start else execute
-    count = len(commands)
-    at = 0
-    for place, behind, refused in _stops(places, count):
+    for place in (*places, behind):
         while at < place:
             rows: list[HeldRow] = []
             is_left = plain.hold(islice(orders, place - at), rows)
@@ -130,36 +153,15 @@ def hold_alike(
                 answered += rows
                 at += len(rows)
             if is_left:
-                check_alike(
-                    main, *alone[1:], (at,), now, answered, start=at, end=at + 1, is_counted=False
-                )
+                one = at, at + 1, (at,)
+                check_alike(main, *by_itself, one, now, answered, is_counted=False)
                 at += 1
-        if refused is not None:
-            answered.append(refused)
-        elif place < behind:
-            check_alike(*alone, (place,), now, answered, start=place, end=behind)
-        for _ in range(behind - place):
+        if place < behind:
+            check_alike(execute, *by_itself, (place, place + 1, (place,)), now, answered)
             next(orders)
-        at = behind
-    is_told = isinstance(places, RefusedRuns) or count - 1 not in places
-    if commands.kind == EXECUTE_COUNTED and is_told:
-        _go_on_from_the_last(counts, commands)
-
-
-def _stops(
-    places: Sequence[int] | RefusedRuns, count: int
-) -> Iterator[tuple[int, int, Reply | None]]:
-    """Yield where what is held is interrupted, and at last its end: from one place to another one.
-
-    With it comes what is replied there; None: one is to be checked by itself.
-    """
-    if isinstance(places, RefusedRuns):
-        for place, numbers, reject in places.runs:
-            yield place, place + len(numbers), (REJECTED_ALIKE, numbers, reject)
-    else:
-        for place in places:
-            yield place, place + 1, None
-    yield count, count, None
+            at = place + 1
+    if commands.kind == EXECUTE_COUNTED:
+        _end_stretch(counts, commands, behind, places)
 
 
 def check_alike(
@@ -170,25 +172,22 @@ def check_alike(
     counts: BatchCounts,
     first: int,
     commands: AlikeOrders,
-    places: Collection[int] | None,
+    stretch: Stretch,
     now: int,
     answered: list[Reply],
     *,
-    start: int = 0,
-    end: int | None = None,
     is_counted: bool = True,
 ) -> None:
-    """Check the orders at some places, or all; the others are accepted.
+    """Check those orders of a stretch that are to be, one by one; the others are accepted.
 
     ``execute`` gets each as ``order``, since no policy keeps what it is given; ``executed`` makes
     its reply, or ``raised`` of what it raises. ``first`` is the number of the first; replies are
-    appended to ``answered``. Only those from ``start`` to ``end`` are looked at, if that is not
-    all; where they are not ``is_counted``, they have counted already.
+    appended to ``answered``. Orders that are not ``is_counted`` have counted already.
     """
     is_counted = is_counted and commands.kind == EXECUTE_COUNTED
-    count = len(commands) if end is None else end
-    told = start  # the place behind the last reply: since then, all have been accepted
-    for place in range(count) if places is None else places:
+    # ``told`` is the place behind the last reply: since then, all have been accepted.
+    told, behind, places = stretch
+    for place in range(told, behind) if places is None else places:
         row = commands.rows[place]
         (
             _,
@@ -217,16 +216,30 @@ def check_alike(
             counts.miss(place, row)
         if reply is not None:
             if place > told:
-                answered.append([ACCEPTED, place - told])
+                _accept(answered, place - told)
             append(answered, reply)
             told = place + 1
-    if told < count:
-        answered.append([ACCEPTED, count - told])
-    if is_counted and places is not None and end is None and count - 1 not in places:
-        _go_on_from_the_last(counts, commands)
+    if told < behind:
+        _accept(answered, behind - told)
+    if is_counted and places is not None:
+        _end_stretch(counts, commands, behind, places)
 
 
-def _go_on_from_the_last(counts: BatchCounts, commands: AlikeOrders) -> None:
-    """Have the counts of the last order be those that the next one has which does not count."""
-    counts.rank(commands.brokers[-1], commands.assets[-1], commands.orders.settlements[-1])
-    counts.used = True
+def _accept(answered: list[Reply], orders: int) -> None:
+    """Append that orders are accepted, or add them to those before."""
+    if answered and answered[-1][0] == ACCEPTED:
+        orders += answered.pop()[1]
+    answered.append([ACCEPTED, orders])
+
+
+def _end_stretch(
+    counts: BatchCounts, commands: AlikeOrders, behind: int, places: Collection[int]
+) -> None:
+    """If it is the last, have the counts of its last order be what an uncounted one has behind it.
+
+    They are already where that order was judged by itself.
+    """
+    last = len(commands) - 1
+    if behind > last and last not in places:
+        counts.rank(commands.brokers[-1], commands.assets[-1], commands.orders.settlements[-1])
+        counts.used = True

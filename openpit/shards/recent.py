@@ -84,19 +84,17 @@ class Recent:
             whose = asked._account_, asked._underlying_, asked._settlement_
         self._refusals.append((number, time, client, whose, rejects))
 
-    def refuse_alike(
-        self, time: int, client: int, asked: AlikeOrders, runs: Sequence[RefusedRun]
-    ) -> None:
-        """Note the orders of some runs of many, which were refused for one reason each."""
-        for first, numbers, reject in runs:
-            orders = len(numbers)
-            self.refused += orders
-            self._count((reject.policy, reject.code), orders)
-            kept = numbers[-KEPT:]
-            if len(kept) == KEPT:
-                self._refusals.clear()
-            whose = asked.whose(first + orders - len(kept), first + orders)
-            self._refusals.append((self.refused - len(kept) + 1, time, client, whose, kept, reject))
+    def refuse_alike(self, time: int, client: int, asked: AlikeOrders, run: RefusedRun) -> None:
+        """Note a run of many orders, which were refused for one reason each."""
+        first, numbers, reject = run
+        orders = len(numbers)
+        self.refused += orders
+        self._count((reject.policy, reject.code), orders)
+        kept = numbers[-KEPT:]
+        if len(kept) == KEPT:
+            self._refusals.clear()
+        whose = asked.whose(first + orders - len(kept), first + orders)
+        self._refusals.append((self.refused - len(kept) + 1, time, client, whose, kept, reject))
 
     def _count(self, cause: _Cause, orders: int) -> None:
         if cause not in self._counts and len(self._counts) >= CAUSES:

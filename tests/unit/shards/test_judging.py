@@ -241,6 +241,46 @@ def test_what_a_rate_refuses_is_told_by_runs_with_the_counts() -> None:
     assert apart[2][1][0][2] == details
 
 
+def test_what_a_rate_refuses_is_told_by_runs_around_what_is_judged_by_itself() -> None:
+    core = shard([rates(orders=3), sizes(50)])
+    orders = [order(place, quantity="51" if place in {1, 7, 11} else "10") for place in range(12)]
+    one_by_one = asked(core)
+
+    uncounted, replies = sent_at_once(core, *orders)
+
+    assert uncounted == ()
+    assert [reply[:2] for reply in replies if reply[0] != kinds.REJECTED] == [
+        *[(kinds.ACCEPTED, 1)] * 2,
+        (kinds.REJECTED_ALIKE, (4, 5, 6, 7)),
+        (kinds.REJECTED_ALIKE, (9, 10, 11)),
+    ]
+    rejected = [reply[1] for reply in replies if reply[0] == kinds.REJECTED]
+    assert [[row[0] for row in rows] for rows in rejected] == [
+        ["OrderQtyExceedsLimit"],
+        *[["RateLimitExceeded", "OrderQtyExceedsLimit"]] * 2,
+    ]
+    assert len(one_by_one) == 3
+    assert [one[3] for one in core.recent.export()[2]] == [2] * 10
+
+
+def test_behind_an_order_that_did_not_count_each_is_judged() -> None:
+    core = shard([rates(orders=3)])
+    block(core, 5)
+    orders = [order(place, 5 if place == 6 else 2) for place in range(10)]
+    one_by_one = asked(core)
+
+    _, replies = sent_at_once(core, *orders)
+
+    assert [reply[0] for reply in replies] == [
+        *(kinds.ACCEPTED, kinds.REJECTED_ALIKE),
+        *[kinds.REJECTED] * 4,
+    ]
+    assert replies[1][1] == (4, 5, 6)
+    details = [rows[0][2] for _, rows in replies[3:]]
+    assert details == [f"submitted {n} orders in 1s window, max allowed: 3" for n in (7, 8, 9)]
+    assert one_by_one == [5, 2, 2, 2]
+
+
 def test_a_shard_that_has_just_come_up_answers_in_the_same_bytes() -> None:
     orders = [order(place, 2 + place % 5) for place in range(9)]
     first, frames = shard([rates(orders=3)]), []
