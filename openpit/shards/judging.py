@@ -55,9 +55,8 @@ def judge_alike(
     """Judge the orders, of which ``first`` is the number of the first, and append the replies."""
     places = None if all_at_once is None else doubtful(all_at_once, counts, commands)
     if all_at_once is not None and all_at_once.holds and places is not None:
-        hold_alike(plain, its, *one_by_one, counts, first, commands, places, now, answered)
-        if type(places) is dict:
-            recent.refuse_many(now, client, commands, places)
+        asked = counts, recent, first, commands, places, now, client
+        hold_alike(plain, its, one_by_one, *asked, answered)
     elif type(places) is dict:
         refuse_alike(places, counts, commands, answered)
         recent.refuse_many(now, client, commands, places)
@@ -97,15 +96,14 @@ def refuse_alike(
 def hold_alike(
     plain: PlainHolds,
     its: Open,
-    execute: Callable[[Order, int], Checked],
-    executed: Callable[[int, Checked, Any], Reply],
-    raised: Callable[[BaseException, Any], Reply],
-    order: Order,
+    one_by_one: OneByOne,
     counts: BatchCounts,
+    recent: Recent,
     first: int,
     commands: AlikeOrders,
     places: Collection[int] | Mapping[int, Reject],
     now: int,
+    client: int,
     answered: list[Reply],
 ) -> None:
     """Hold what the orders need, but for those at some places: these are refused, or to be checked.
@@ -114,8 +112,8 @@ def hold_alike(
     """
     orders = commands.to_hold()
     refused = places if type(places) is dict else {}
-    alone = execute, executed, raised, order, counts, first, commands
-    main = plain.execute_main if plain.has_start else execute
+    alone = *one_by_one, counts, first, commands
+    main = plain.execute_main if plain.has_start else one_by_one[0]
     count = len(commands)
     at = 0
     for place in (*places, count):
@@ -133,6 +131,7 @@ def hold_alike(
                 at += 1
         if place in refused:
             answered.append(rejected((refused[place],)))
+            recent.refuse_many(now, client, commands, {place: refused[place]})
         elif place < count:
             check_alike(*alone, (place,), now, answered, start=place, end=place + 1)
         if place < count:
