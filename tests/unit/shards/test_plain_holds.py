@@ -20,6 +20,7 @@ from openpit.pretrade.policies import (
     OrderSizeBrokerBarrier,
     OrderSizeLimit,
     RateLimit,
+    RateLimitAssetBarrier,
     RateLimitBrokerBarrier,
     build_order_size_limit,
     build_order_validation,
@@ -38,6 +39,7 @@ from openpit.wire.funded import funded_lock, funded_outcomes
 from openpit.wire.runs import each_of
 from openpit.wire.values import encode
 
+USD = 1
 ACCOUNTS = range(2, 7)
 ASSETS = ("AAPL", "USD", "EUR")
 
@@ -71,7 +73,7 @@ def fund(core: ShardCore, account: int, asset: str, amount: str) -> None:
 
 def sent(core: ShardCore, *commands: Any, at: int = 0) -> tuple[Any, list[Any]]:
     """What has not counted, and the replies, one for each command."""
-    axes = [(BROKER, 0, at)] if commands[0][0] == kinds.EXECUTE_COUNTED else ()
+    axes = [(BROKER, 0, at), (USD, 0, at)] if commands[0][0] == kinds.EXECUTE_COUNTED else ()
     frame = batch(0, core._next, *commands, axes=axes)
     _, uncounted, body = reply_in(core.receive(frame), name_of(frame))
     return uncounted, list(each_of(messages_of(body)))
@@ -195,15 +197,29 @@ def test_a_block_in_between_stops_the_account_and_nobody_else() -> None:
     assert kinds_in(replies) == [kinds.FUNDED, kinds.REJECTED, kinds.FUNDED] * 4
 
 
+def test_what_was_refused_last_is_noted_in_the_order_of_the_orders() -> None:
+    of_usd = RateLimitAssetBarrier(RateLimit(2, timedelta(seconds=1)), "USD")
+    core = shard([build_rate_limit().asset_barriers(of_usd), build_spot_funds()])
+    too_much = (kinds.EXECUTE_COUNTED, 3, "AAPL", "EUR", "SELL", "41", None, "1.50", 0, 0)
+    orders = [(kinds.EXECUTE_COUNTED, *order(4)[1:8], 0, rank) for rank in range(1, MANY)]
+    _, replies = sent(core, *orders[:3], too_much, *orders[3:])
+    assert kinds_in(replies) == [kinds.FUNDED] * 2 + [kinds.REJECTED] * (MANY - 2)
+    noted = [(account, settlement) for _, _, _, account, _, settlement, _ in core.recent._each()]
+    assert noted == [(4, "USD"), (3, "EUR"), *[(4, "USD")] * (MANY - 4)]
+
+
 # --- the same as one after another ----------------------------------------------------------------
 
 
 def many_policies(random: Random) -> list[Any]:
     limit = RateLimit(random.choice((20, 60, 10_000)), timedelta(seconds=1))
+    of_usd = RateLimit(random.choice((5, 15, 10_000)), timedelta(seconds=1))
     size = OrderSizeLimit(max_quantity=random.choice((None, 30)), max_notional=4000)
     before = [
         build_order_validation(),
-        build_rate_limit().broker_barrier(RateLimitBrokerBarrier(limit)),
+        build_rate_limit()
+        .broker_barrier(RateLimitBrokerBarrier(limit))
+        .asset_barriers(RateLimitAssetBarrier(of_usd, "USD")),
         build_order_size_limit().broker_barrier(OrderSizeBrokerBarrier(size)),
     ]
     funds = build_spot_funds().with_policy_group_id(random.choice((0, 7)))
@@ -217,7 +233,7 @@ def some_orders(random: Random) -> list[Any]:
         account, side = random.choice(ACCOUNTS), random.choice(("BUY", "SELL"))
         quantity = random.choice(("1", "2.5", "10.0", "0.001", "30"))
         price = random.choice(("1.50", "150", "1E-8", "33.3"))
-        pair: Any = ("AAPL", "USD")
+        pair: Any = random.choice((("AAPL", "USD"), ("AAPL", "USD"), ("AAPL", "EUR")))
         if random.random() < odd:
             account = random.choice((*ACCOUNTS, 9))
             quantity = random.choice((None, "0", "3000", "79228162514264337593543950335"))
@@ -225,7 +241,8 @@ def some_orders(random: Random) -> list[Any]:
             pair = random.choice(((None, "USD"), ("AAPL", None), ("USD", "USD"), ("EUR", "USD")))
             side = random.choice((None, side))
         row = order(account, side, quantity, price, *pair)
-        rows.append((kinds.EXECUTE_COUNTED, *row[1:], place + 1, 0))
+        asset = place + 1 if pair[1] == "USD" else 0
+        rows.append((kinds.EXECUTE_COUNTED, *row[1:], place + 1, asset))
     return rows
 
 
