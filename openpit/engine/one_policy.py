@@ -101,14 +101,13 @@ class OnePolicy:
             effects.finisher = finisher
             effects.group_id = self._group_id
             effects.key = NOT_COUNTED
-            effects.more = None
-            effects.open = True
             thread = get_ident() if self._binds_thread else 0
             if thread == self._thread:
                 thread = self._thread  # one number for all, and not one for each open order
             else:
                 self._thread = thread
             effects.thread = thread
+            effects.open = True
             if not effects.rejects and effects.failure is None:
                 if effects.mutations:
                     opened = finisher.opened

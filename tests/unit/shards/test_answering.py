@@ -6,8 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from makers import account, deposit, engine_with, holding, order
 
-from openpit.pretrade.effects import Effects
+from openpit.pretrade import policies
+from openpit.pretrade.effects import GeneralEffects
+from openpit.pretrade.policies.spot_funds.reservation import PlainFunds
 from openpit.shards.answering import told
 
 SOLD = ("AAPL", Decimal(-2), Decimal(8), Decimal(2), Decimal("2.0"), *[None] * 6)
@@ -15,9 +18,9 @@ DUE = ("USD", *[None] * 4, Decimal("0.0000001"), Decimal(7), *[None] * 4)
 TEXTS = "AAPL", "-2|8;2|2.0;;;", None
 
 
-def said(rows: Any, prices: Any) -> Effects:
+def said(rows: Any, prices: Any) -> GeneralEffects:
     """What a policy of group 3 has said, as an engine has taken it."""
-    effects = Effects(None, (), rows, prices)
+    effects = GeneralEffects(None, (), rows, prices)
     effects.group_id = 3
     return effects
 
@@ -50,3 +53,18 @@ def test_what_is_told_is_not_kept_and_nothing_is_told_of_nothing() -> None:
 
     assert told(effects) == ((), ())
     assert told(said((), ())) == ((), ())
+
+
+def test_funds_that_are_told_keep_no_figures_but_what_goes_back() -> None:
+    engine = engine_with(policies.build_spot_funds())
+    engine.apply_account_adjustment(account(1), [deposit("USD", "1000")])
+    effects = engine._core.execute(order(1, "10", "4"), 0)
+    assert isinstance(effects, PlainFunds)
+
+    lock, outcomes = told(effects)
+
+    assert lock == ((0, "4"),)
+    assert outcomes == ((0, "USD", "-40|960;40|40;;;", None), (0, "AAPL", ";;10|10;;", None))
+    assert (effects.available, effects.held, effects.expected) == (0, 0, 0)
+    effects.rollback()
+    assert holding(engine, 1, "USD") == (1000, 0, 0)

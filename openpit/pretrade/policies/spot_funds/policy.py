@@ -136,13 +136,10 @@ class SpotFundsPolicy(BuiltinPolicy):
         if other is None:
             other = funds.slot(bought)
         verdict: PlainFunds = _new(PlainFunds)
-        verdict.failure = None
-        verdict.rejects = ()
-        verdict.mutations = verdict.own_rows = ITSELF
+        verdict.mutations = ITSELF
         verdict.own_prices = price
         verdict.desk = self._desk
         verdict.account = account
-        verdict.price = price
         verdict.quantity = quantity
         verdict.buys = side is _BUY
         verdict.paid = paid

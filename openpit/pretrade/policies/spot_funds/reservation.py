@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, add, plain, subtract
-from openpit.pretrade.effects import BuiltinFinalizer, Effects
+from openpit.pretrade.effects import ITSELF, BuiltinFinalizer, Effects
 from openpit.pretrade.policies.spot_funds.desk import stuck_block
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
 
@@ -107,10 +107,14 @@ class PlainFunds(Effects, BuiltinFinalizer):
         "desk",
         "expected",
         "held",
+        "own_prices",
         "paid",
-        "price",
         "quantity",
     )
+
+    own_rows = ITSELF
+    own_prices: Decimal
+    """The order's price, which it locks."""
 
     # `available` and `held` are of the asset paid, after the order; `expected` of the one bought.
     account: int
@@ -121,13 +125,12 @@ class PlainFunds(Effects, BuiltinFinalizer):
     expected: Decimal
     held: Decimal
     paid: str
-    price: Decimal
     quantity: Decimal
 
     def _amounts(self) -> tuple[Decimal, Decimal]:
         """Return what is held of the asset paid, and what is expected of the one bought."""
         quantity = self.quantity
-        notional = _multiply(self.price, quantity)
+        notional = _multiply(self.own_prices, quantity)
         return (notional, quantity) if self.buys else (quantity, notional)
 
     def legs_left(self) -> tuple[tuple[str, Decimal, Decimal], ...]:
@@ -135,20 +138,25 @@ class PlainFunds(Effects, BuiltinFinalizer):
         hold, incoming = self._amounts()
         return (self.paid, hold, ZERO), (self.bought, ZERO, incoming)
 
-    def __iter__(self) -> Iterator[OutcomeRow]:
+    def told_rows(self) -> tuple[OutcomeRow, OutcomeRow]:
         hold, incoming = self._amounts()
         available, held, expected = self.available, self.held, self.expected
         spent = hold.copy_negate()
-        rows: tuple[OutcomeRow, OutcomeRow] = (
+        return (
             (self.paid, spent, available, hold, held, None, None, None, None, None, None),
             (self.bought, None, None, None, None, incoming, expected, None, None, None, None),
         )
-        return iter(rows)
+
+    def __iter__(self) -> Iterator[OutcomeRow]:
+        return iter(self.told_rows())
+
+    def forget_traces(self) -> None:
+        self.available = self.held = self.expected = ZERO
 
     def give_back(self) -> None:
         """Give back what is reserved, as other reservations do: written out for the plain case."""
         quantity = self.quantity
-        notional = _multiply(self.price, quantity)
+        notional = _multiply(self.own_prices, quantity)
         hold, incoming = (notional, quantity) if self.buys else (quantity, notional)
         paid, bought = self.paid, self.bought
         funds = self.desk.funds.get(self.account)
