@@ -83,7 +83,6 @@ class Finisher:
         """Return what one policy said as what an order comes to: the same object, and no copy."""
         said.finisher = self
         said.group_id = group_id
-        said.key = NOT_COUNTED
         return said
 
     def count_in(self, effects: Effects, key: Hashable) -> None:

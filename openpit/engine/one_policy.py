@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from openpit.core.contexts import order_context
 from openpit.core.order import account_of
-from openpit.pretrade.effects import NOT_COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,8 +98,8 @@ class OnePolicy:
                 return None
             # taken() written out, and count_in() below: calls that every order would make.
             effects.finisher = finisher
-            effects.group_id = self._group_id
-            effects.key = NOT_COUNTED
+            if self._group_id:
+                effects.group_id = self._group_id
             thread = get_ident() if self._binds_thread else 0
             if thread == self._thread:
                 thread = self._thread  # one number for all, and not one for each open order

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 from threading import get_ident
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Never
 
 from openpit.core.lock import Lock, new_lock
 from openpit.engine.answers import Recorded, Started
@@ -171,13 +171,18 @@ class IdleReservation(EngineReservation):
         return []
 
 
+def _refuse(self: object, *_arguments: object) -> Never:
+    name = f"{type(self).__module__}.{type(self).__qualname__}"
+    raise TypeError(f"cannot create '{name}' instances")
+
+
 class _HeldReservation(EngineReservation, Effects):
     """The handle of an order that changed something: the effects themselves.
 
-    Many are open at a time, and the collector follows them: one object each, not two. So what the
-    engine answers is not wrapped, but made an object of a class with the same slots and a handle's
-    methods. Its ``open`` is true until it is used; what rolls back stays :data:`ROLLING_BACK`, so
-    that nothing stays held where even the second try is interrupted.
+    Many are open at a time: one object each, not two, of those that the collector may have to
+    follow. So what the engine answers is not wrapped, but made an object of a class with the same
+    slots and a handle's methods. Its ``open`` is true until it is used; what rolls back stays
+    :data:`ROLLING_BACK`, so that nothing stays held where even the second try is interrupted.
     """
 
     __slots__ = ()
@@ -265,11 +270,17 @@ class GeneralReservation(_HeldReservation, GeneralEffects):
     __slots__ = ()
 
 
-class FundsReservation(_HeldReservation, PlainFunds):
+class FundsReservation(_HeldReservation, PlainFunds, gc=False, eq=False):
     """The handle of what a plain order of spot funds holds."""
 
-    __slots__ = ()
-    __iter__ = None  # type: ignore[assignment]  # a program's handle cannot be gone through
+    # What effects and a struct can do, and a handle cannot.
+    __iter__ = None  # type: ignore[assignment]
+    __repr__ = object.__repr__
+    __copy__ = __deepcopy__ = __reduce__ = _refuse
+    __replace__ = _refuse  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        _refuse(self)
 
 
 _HANDLES: Final[dict[type, type[_HeldReservation]]] = {

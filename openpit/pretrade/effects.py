@@ -75,14 +75,18 @@ A tuple with the effects in it would be one object more for each open order, and
 """
 
 
+_NO_SLOTS: Final[tuple[str, ...]] = ()
+"""By a name, by which no type checker takes it that kinds of effects have no slots either."""
+
+
 class Effects:
     """What a policy says of an order in the main stage, or several of them, and what it changed.
 
     The engine takes a policy's own for the order's, and merges those of several in their order.
     ``open`` is set while what they hold is to be rolled back when nobody has them any more. Many
-    stay open at a time, each an object that the collector follows. So a program's handle of them is
-    this same object, of a class that :mod:`openpit.faces.handles` has for each of these; what more
-    they come to is told when it is asked for; and what few have is kept by :class:`GeneralEffects`.
+    stay open at a time. So a program's handle of them is this same object, of a class that
+    :mod:`openpit.faces.handles` has for each kind; what more they come to is told when it is asked
+    for; what few have is kept by :class:`GeneralEffects`; and each kind has slots of its own.
 
     ``failure`` is for an answer that cannot be read: its mutations, as far as they could be, are
     rolled back with the others before it is raised. ``own_rows`` that are true are at least one,
@@ -90,11 +94,11 @@ class Effects:
     itself in ``own_prices``, as long as there are rows: most policies lock no more than that.
 
     A built-in policy with one thing to undo derives from this class, and gives :data:`ITSELF` as
-    mutations, and as rows if it can be gone through. It leaves to the engine the slots of this
-    class but ``mutations``.
+    mutations, and as rows if it can be gone through. To the engine it leaves ``finisher``,
+    ``group_id`` where that is not zero, ``thread`` and ``open``.
     """
 
-    __slots__ = ("finisher", "group_id", "key", "mutations", "open", "origin", "thread")
+    __slots__ = _NO_SLOTS
 
     finisher: Keeper
     group_id: int
@@ -204,7 +208,20 @@ class Effects:
 class GeneralEffects(Effects):
     """Effects of whatever kind, of one policy or of several."""
 
-    __slots__ = ("failure", "more", "own_prices", "own_rows", "rejects")
+    __slots__ = (
+        "failure",
+        "finisher",
+        "group_id",
+        "key",
+        "more",
+        "mutations",
+        "open",
+        "origin",
+        "own_prices",
+        "own_rows",
+        "rejects",
+        "thread",
+    )
 
     def __init__(
         self,

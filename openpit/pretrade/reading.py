@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.mutation import Mutation
-from openpit.pretrade.effects import Effects, GeneralEffects
+from openpit.pretrade.effects import NOT_COUNTED, Effects, GeneralEffects
 from openpit.pretrade.policy import PolicyDecision, PolicyPreTradeResult
 from openpit.pretrade.policy_contract import AdjustmentEffect, ReportEffect
 from openpit.pretrade.record_readers import (
@@ -75,6 +75,8 @@ def read_pre_trade_result(value: Any, policy_name: str) -> Effects | None:
                 # What the constructor does of it, in half its time.
                 verdict: GeneralEffects = _new(GeneralEffects)
                 verdict.failure = verdict.more = None
+                verdict.key = NOT_COUNTED
+                verdict.group_id = 0
                 verdict.mutations = decided
                 verdict.rejects = verdict.own_rows = verdict.own_prices = _NOTHING
                 return verdict

@@ -11,7 +11,7 @@ from makers import mutation
 
 from openpit.engine.finalize import Finisher
 from openpit.engine.registry import AccountRegistry
-from openpit.pretrade.effects import ITSELF, BuiltinFinalizer, Effects, GeneralEffects
+from openpit.pretrade.effects import ITSELF, NOT_COUNTED, BuiltinFinalizer, Effects, GeneralEffects
 from openpit.pretrade.rejects import Reject
 
 if TYPE_CHECKING:
@@ -170,12 +170,18 @@ def test_a_built_in_finaliser_that_cannot_be_run_counts_as_failed() -> None:
 class Held(Effects, BuiltinFinalizer):
     """A built-in policy's effects that undo themselves; may be interrupted, as often as told."""
 
-    __slots__ = ("seen", "times")
+    __slots__ = (
+        *["finisher", "group_id", "key", "mutations", "open", "origin", "thread"],
+        *["seen", "times"],
+    )
 
     own_rows = ITSELF
 
     def __init__(self, seen: list[str], times: int = 0) -> None:
         self.mutations = ITSELF
+        self.key = NOT_COUNTED
+        self.open = False
+        self.thread = 0
         self.seen = seen
         self.times = times
 
@@ -194,7 +200,6 @@ def held(owner: Finisher, seen: list[str], times: int = 0) -> Held:
     """Make effects that an engine has taken for an order's."""
     effects = Held(seen, times)
     owner.taken(effects, 3)
-    effects.thread = 0
     return effects
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,8 +22,10 @@ from makers import (
     reserved,
 )
 
+import openpit
 from openpit.engine.finalize import Finisher
-from openpit.pretrade import Reservation, policies
+from openpit.marketdata import QuoteTtl
+from openpit.pretrade import Policy, Reservation, policies
 
 USES = ("commit", "rollback", "lock", "account_adjustments")
 
@@ -123,3 +128,38 @@ def test_the_outcomes_are_those_after_the_order_whatever_came_later() -> None:
     assert str(paid.entry.held) == "OutcomeAmount(delta=40, absolute=40)"
     assert str(bought.entry.incoming) == "OutcomeAmount(delta=10, absolute=10)"
     assert repr(first.lock) == "Lock([(0, 4)])"
+
+
+class Gateway(Policy):
+    """A program's own object: an engine's clock, or policy too, which holds it and what is open."""
+
+    name = "Gateway"
+
+    def __init__(self, *, is_policy: bool) -> None:
+        stage = openpit.Engine.builder().clock(self.clock).no_sync()
+        self.market = stage.market_data(QuoteTtl.within(timedelta(seconds=1))).build()
+        funds = policies.build_spot_funds().market_data(self.market, 10)
+        ready = stage.builtin(funds)
+        self.engine = (ready.pre_trade(self) if is_policy else ready).build()
+        self.engine.apply_account_adjustment(account(1), [deposit("USD", "1000")])
+        self.open = [reserved(self.engine, order(1, "1", "4")) for _ in range(3)]
+
+    def clock(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("is_policy", [False, True])
+def test_a_program_that_holds_its_engine_and_what_is_open_is_garbage_as_a_whole(
+    is_policy: bool,
+) -> None:
+    """Funds of a plain order are in no cycle: the collector does not follow where they lead."""
+    gateway = Gateway(is_policy=is_policy)
+    assert {*map(gc.is_tracked, gateway.open)} == {is_policy}
+    gateway.open[0].commit()
+    gateway.open[1].rollback()
+    gone = weakref.ref(gateway)
+
+    del gateway
+    gc.collect()
+
+    assert gone() is None

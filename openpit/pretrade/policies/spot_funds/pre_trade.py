@@ -100,14 +100,14 @@ def check_order(desk: Desk, order: Order, now: int, call: PolicyCall | None) -> 
             )
             _Check(desk, request, drop_copy=drop_copy).reserve(legs, rows)
         except _OrderRefused as refused:
-            reserved = (ReservedFunds(desk, account, legs[: len(rows)]),) if rows else ()
+            reserved = (ReservedFunds(desk.holdings, account, legs[: len(rows)]),) if rows else ()
             verdict = GeneralEffects([*(rejects or ()), refused.reject], reserved)
         else:
-            mutations = (ReservedFunds(desk, account, legs),) if rows else ()
+            mutations = (ReservedFunds(desk.holdings, account, legs),) if rows else ()
             verdict = GeneralEffects(rejects, mutations, rows, (price,))
     except BaseException:
         # An interrupt: nobody will hear of what is reserved.
-        ReservedFunds(desk, account, legs[: len(rows)]).rollback()
+        ReservedFunds(desk.holdings, account, legs[: len(rows)]).rollback()
         raise
     return verdict
 
