@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from openpit.core.contexts import order_context
 from openpit.core.order import account_of
+from openpit.pretrade.effects import ITSELF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,8 +108,10 @@ class OnePolicy:
                 self._thread = thread
             effects.thread = thread
             effects.open = True
-            if not effects.rejects and effects.failure is None:
-                if effects.mutations:
+            mutations = effects.mutations
+            # What is itself what there is to undo refuses nothing, and has no slots for why.
+            if mutations is ITSELF or not (effects.rejects or effects.failure is not None):
+                if mutations:
                     opened = finisher.opened
                     effects.key = account
                     opened[account] = opened.get(account, 0) + 1
