@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from openpit.account_adjustment import Adjustment
     from openpit.engine.call import EngineCall
-    from openpit.pretrade.effects import Effects, Finalizer
+    from openpit.pretrade.effects import Finalizer, GeneralEffects
     from openpit.pretrade.outcomes import GroupRow
     from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.pretrade.rejects import AccountBlock, Reject
@@ -19,7 +19,7 @@ __all__ = ["adjust"]
 
 def adjust(
     policies: Sequence[BuiltinPolicy],
-    effects: Effects,
+    effects: GeneralEffects,
     rows: list[GroupRow],
     blocks: list[AccountBlock],
     account: int,

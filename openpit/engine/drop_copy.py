@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openpit.engine.call import DropCopyCall
     from openpit.engine.finalize import Finisher
     from openpit.engine.registry import AccountRegistry
-    from openpit.pretrade.effects import Effects
+    from openpit.pretrade.effects import Effects, GeneralEffects
     from openpit.pretrade.policy_contract import PolicyCall
     from openpit.pretrade.rejects import Reject
 
@@ -67,7 +67,7 @@ class DropCopies:
     def _record(
         self,
         finisher: Finisher,
-        effects: Effects,
+        effects: GeneralEffects,
         registry: AccountRegistry,
         order: Order,
         account: int,
@@ -87,7 +87,9 @@ class DropCopies:
             finisher.count_in(effects, (account,))
         return Recorded(effects, call.requested_block, registry.check(account) is not None)
 
-    def _start(self, effects: Effects, order: Order, now: int, call: DropCopyCall) -> list[Reject]:
+    def _start(
+        self, effects: GeneralEffects, order: Order, now: int, call: DropCopyCall
+    ) -> list[Reject]:
         started: list[Reject] = []
         for check in self._start_checks:
             try:
@@ -100,7 +102,9 @@ class DropCopies:
                 started += found
         return [reject for reject in started if reject.code in EVALUATION_FAILURES]
 
-    def _main(self, effects: Effects, order: Order, now: int, call: DropCopyCall) -> list[Reject]:
+    def _main(
+        self, effects: GeneralEffects, order: Order, now: int, call: DropCopyCall
+    ) -> list[Reject]:
         for check, group_id in self._main_checks:
             try:
                 verdict = check(order, now, call)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.engine.call import EngineCall
     from openpit.engine.finalize import Finisher
-    from openpit.pretrade.effects import Effects
+    from openpit.pretrade.effects import Effects, GeneralEffects
     from openpit.pretrade.policy_contract import PolicyCall
     from openpit.pretrade.rejects import Reject
 
@@ -56,7 +56,7 @@ class DryRuns:
         return DryRun(outcome, first_block(rejects))
 
     def _start(
-        self, outcome: Effects, order: Order, now: int, call: EngineCall | None
+        self, outcome: GeneralEffects, order: Order, now: int, call: EngineCall | None
     ) -> Sequence[Reject]:
         rejects: list[Reject] = []
         for peek in self._start_peeks:
@@ -68,7 +68,7 @@ class DryRuns:
         return rejects
 
     def _main(
-        self, outcome: Effects, order: Order, now: int, call: EngineCall | None
+        self, outcome: GeneralEffects, order: Order, now: int, call: EngineCall | None
     ) -> Sequence[Reject]:
         for peek, group_id in self._main_peeks:
             try:

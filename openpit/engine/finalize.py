@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from openpit.core.mutation import Mutation
-from openpit.pretrade.effects import ITSELF, NOT_COUNTED, BuiltinFinalizer, Effects
+from openpit.pretrade.effects import ITSELF, NOT_COUNTED, BuiltinFinalizer, Effects, GeneralEffects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -66,13 +66,13 @@ class Finisher:
         self.opened: dict[Hashable, int] = {}
         self.requests: WeakSet[Hashable] = WeakSet()  # that wait for their main stage
 
-    def effects(self, mutations: Sequence[Finalizer] = ()) -> Effects:
+    def effects(self, mutations: Sequence[Finalizer] = ()) -> GeneralEffects:
         """Return effects of this engine's that come to these mutations."""
-        effects = Effects(None, mutations)
+        effects = GeneralEffects(None, mutations)
         effects.finisher = self
         return effects
 
-    def merged(self, heard: Sequence[tuple[Effects, int]]) -> Effects:
+    def merged(self, heard: Sequence[tuple[Effects, int]]) -> GeneralEffects:
         """Return what policies said, in their order, each with its group id."""
         effects = self.effects()
         for said, group_id in heard:
@@ -83,8 +83,6 @@ class Finisher:
         """Return what one policy said as what an order comes to: the same object, and no copy."""
         said.finisher = self
         said.group_id = group_id
-        said.key = NOT_COUNTED
-        said.more = None
         return said
 
     def count_in(self, effects: Effects, key: Hashable) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from openpit.core.contexts import order_context
 from openpit.core.order import account_of
-from openpit.pretrade.effects import NOT_COUNTED
+from openpit.pretrade.effects import ITSELF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,18 +99,19 @@ class OnePolicy:
                 return None
             # taken() written out, and count_in() below: calls that every order would make.
             effects.finisher = finisher
-            effects.group_id = self._group_id
-            effects.key = NOT_COUNTED
-            effects.more = None
-            effects.open = True
+            if self._group_id:
+                effects.group_id = self._group_id
             thread = get_ident() if self._binds_thread else 0
             if thread == self._thread:
                 thread = self._thread  # one number for all, and not one for each open order
             else:
                 self._thread = thread
             effects.thread = thread
-            if not effects.rejects and effects.failure is None:
-                if effects.mutations:
+            effects.open = True
+            mutations = effects.mutations
+            # What is itself what there is to undo refuses nothing, and has no slots for why.
+            if mutations is ITSELF or not (effects.rejects or effects.failure is not None):
+                if mutations:
                     opened = finisher.opened
                     effects.key = account
                     opened[account] = opened.get(account, 0) + 1

@@ -22,7 +22,7 @@ from openpit.engine.finalize import Finisher
 from openpit.engine.one_policy import OnePolicy
 from openpit.engine.registry import ENGINE, AccountRegistry
 from openpit.engine.reports import NOTHING, merged, tell_all
-from openpit.pretrade.effects import Effects
+from openpit.pretrade.effects import Effects, GeneralEffects
 from openpit.pretrade.policy_contract import overrides
 from openpit.pretrade.rejects import Reject, first_block, new_reject
 
@@ -257,7 +257,7 @@ class EngineCore:
                 try:
                     verdict = check(order, now, call)
                 except BaseException as error:  # noqa: BLE001 - raised below, when all is undone
-                    verdict = Effects(failure=error)
+                    verdict = GeneralEffects(failure=error)
                 if verdict is None:
                     return None
                 heard = ((verdict, group_id),)
@@ -265,8 +265,8 @@ class EngineCore:
                     effects = self.finisher.taken(verdict, group_id)
             if effects is None:
                 effects = self.finisher.merged(heard)
-            effects.open = True
             effects.thread = get_ident() if self._bind_thread else 0
+            effects.open = True
             if not effects.rejects and effects.failure is None:
                 if effects.mutations:
                     self.finisher.count_in(effects, account)
@@ -293,7 +293,7 @@ class EngineCore:
             try:
                 verdict = check(order, now, call)
             except BaseException as error:  # noqa: BLE001 - the other policies still count
-                verdict = Effects(failure=error)
+                verdict = GeneralEffects(failure=error)
             if verdict is not None:
                 heard.append((verdict, group_id))
 

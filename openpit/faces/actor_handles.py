@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from openpit.faces.handles import EngineDropCopyOperation, EngineRequest, EngineReservation
+from openpit.faces.handles import (
+    EngineDropCopyOperation,
+    EngineRequest,
+    EngineReservation,
+    lock_of,
+)
 from openpit.pretrade.effects import Effects
 from openpit.pretrade.handles import OPERATION_USED, REQUEST_USED, RESERVATION_USED
+from openpit.pretrade.outcomes import outcomes_of
 from openpit.pretrade.results import ExecuteResult
 
 if TYPE_CHECKING:
+    from openpit.core.lock import Lock
     from openpit.engine.answers import Checked, Recorded, Started
+    from openpit.pretrade.outcomes import AccountAdjustmentOutcome
     from openpit.shards.message_scope import MessageScope
 
 __all__ = ["ActorDropCopyOperation", "ActorRequest", "ActorReservation", "show_to_actor"]
@@ -64,8 +72,11 @@ class ActorRequest(EngineRequest):
 class ActorReservation(EngineReservation):
     """The handle of an accepted order of a message."""
 
-    __slots__ = ("_scope", "account")
+    __slots__ = ("_effects", "_open", "_scope", "account")
 
+    # None where the order changed nothing.
+    _effects: Effects | None
+    _open: bool
     _scope: MessageScope
     account: int
 
@@ -92,6 +103,20 @@ class ActorReservation(EngineReservation):
         """Roll back for a message that has ended."""
         self._open = False
         _end(self._effects, self._scope)
+
+    def _look(self) -> Effects | None:
+        if not self._open:
+            raise RuntimeError(RESERVATION_USED)
+        return self._effects
+
+    @property
+    def lock(self) -> Lock:
+        return lock_of(self._look())
+
+    @property
+    def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
+        effects = self._look()
+        return [] if effects is None else outcomes_of(effects.rows)
 
 
 class ActorDropCopyOperation(EngineDropCopyOperation):
@@ -163,10 +188,8 @@ def show_to_actor(scope: MessageScope, answer: Checked) -> ExecuteResult:
         result._rejects = answer
         return result
     reservation: ActorReservation = _new(ActorReservation)
-    reservation._core = scope.core
     reservation._effects = answer
     reservation._open = True
-    reservation._thread = 0
     reservation._scope = scope
     reservation.account = scope.message_account
     if answer is not None:

@@ -17,7 +17,7 @@ from openpit.engine.custom import CustomPolicy
 from openpit.faces import handles
 from openpit.faces.actor_stage import ActorStage
 from openpit.faces.dry_calls import DryCalls
-from openpit.faces.handles import EngineReservation
+from openpit.faces.handles import IdleReservation
 from openpit.faces.market_stage import MarketStage
 from openpit.faces.observing import guarded
 from openpit.faces.options import ShardedOptions, default_shards
@@ -142,9 +142,8 @@ class Engine(DryCalls):
             answer = self._execute(order, self._clock())
             if answer is None:
                 # What show_checked() does, spelt out: the hot path of the simple policies.
-                reservation: EngineReservation = _new(EngineReservation)
-                reservation._core = core
-                reservation._effects = None
+                reservation: IdleReservation = _new(IdleReservation)
+                reservation._finisher = core.finisher
                 reservation._open = True
                 reservation._thread = get_ident()
                 result: AnyExecuteResult = _new(AnyExecuteResult)

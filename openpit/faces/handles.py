@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 from threading import get_ident
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Never
 
 from openpit.core.lock import Lock, new_lock
 from openpit.engine.answers import Recorded, Started
-from openpit.pretrade.effects import Effects
+from openpit.pretrade.effects import ROLLING_BACK, Effects, GeneralEffects
 from openpit.pretrade.handles import (
     OPERATION_USED,
     REQUEST_USED,
@@ -22,6 +22,7 @@ from openpit.pretrade.handles import (
     Reservation,
 )
 from openpit.pretrade.outcomes import outcomes_of
+from openpit.pretrade.policies.spot_funds.reservation import PlainFunds
 from openpit.pretrade.results import (
     AccountAdjustmentBatchResult,
     DropCopyResult,
@@ -47,6 +48,9 @@ __all__ = [
     "EngineDropCopyOperation",
     "EngineRequest",
     "EngineReservation",
+    "FundsReservation",
+    "GeneralReservation",
+    "IdleReservation",
     "commit",
     "let_go",
     "rollback",
@@ -111,90 +115,178 @@ class EngineRequest(Request):
 class EngineReservation(Reservation):
     """The handle of an accepted order."""
 
-    __slots__ = ("_core", "_effects", "_open", "_thread")
+    __slots__ = ()
 
-    # None where the order changed nothing: no lock price, no outcome, no mutation.
-    _effects: Effects | None
-    _core: EngineCore
+
+class IdleReservation(EngineReservation):
+    """The handle of an order that changed nothing: no lock price, no outcome, no mutation."""
+
+    __slots__ = ("_finisher", "_open", "_thread")
+
+    _finisher: Finisher
     _open: bool
     _thread: int
 
-    def _use(self) -> Effects | None:
+    def _look(self) -> None:
         if self._thread and self._thread != get_ident():
             raise _wrong_thread("Reservation")
         if not self._open:
             raise RuntimeError(RESERVATION_USED)
-        return self._effects
 
     def commit(self) -> None:
-        core = self._core
-        if core.lock is None:
-            # Every accepted order comes here: _use() written out.
+        finisher = self._finisher
+        if finisher.lock is None:
+            # Most accepted orders come here: _look() written out.
             if self._thread != get_ident():
                 raise _wrong_thread("Reservation")
             if not self._open:
                 raise RuntimeError(RESERVATION_USED)
             self._open = False
-            effects = self._effects
-            if effects is not None:
-                effects.open = False
-                if effects.mutations:
-                    finisher = core.finisher
-                    try:
-                        finisher.commit(effects)
-                    except BaseException:
-                        finisher.commit(effects)  # what an interrupt kept from running: finalize.py
-                        raise
             return
         try:
-            with core.lock:
-                effects = self._use()
+            with finisher.lock:
+                self._look()
                 self._open = False
-                if effects is not None:
-                    effects.open = False
-                    try:
-                        effects.commit()
-                    except BaseException:
-                        effects.commit()
-                        raise
         finally:
-            core.finisher.settle()
+            finisher.settle()
 
     def rollback(self) -> None:
-        core = self._core
-        finisher = core.finisher
+        finisher = self._finisher
         try:
-            if core.lock is not None:
-                with core.lock:
-                    self._use()
-                    self._roll_back(finisher)
-            else:
-                if self._thread != get_ident():
-                    raise _wrong_thread("Reservation")
-                if not self._open:
-                    raise RuntimeError(RESERVATION_USED)
-                self._roll_back(finisher)
+            with finisher.lock or _NO_LOCK:
+                self._look()
+                self._open = False
         finally:
             if finisher.dropped:
                 finisher.settle()
 
-    def _roll_back(self, finisher: Finisher) -> None:
-        self._open = False
-        effects = self._effects
-        if effects is not None:
-            try:
-                finisher.rollback(effects)
-            except BaseException:
-                finisher.rollback(effects)  # what an interrupt has kept from running
-                raise
-
     @property
     def lock(self) -> Lock:
-        return lock_of(self._use())
+        self._look()
+        return lock_of(None)
 
     @property
     def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
-        return _outcomes(self._use())
+        self._look()
+        return []
+
+
+def _refuse(self: object, *_arguments: object) -> Never:
+    name = f"{type(self).__module__}.{type(self).__qualname__}"
+    raise TypeError(f"cannot create '{name}' instances")
+
+
+class _HeldReservation(EngineReservation, Effects):
+    """The handle of an order that changed something: the effects themselves.
+
+    Many are open at a time: one object each, not two, of those that the collector may have to
+    follow. So what the engine answers is not wrapped, but made an object of a class with the same
+    slots and a handle's methods. Its ``open`` is true until it is used; what rolls back stays
+    :data:`ROLLING_BACK`, so that nothing stays held where even the second try is interrupted.
+    """
+
+    __slots__ = ()
+
+    def __dir__(self) -> list[str]:
+        return dir(Reservation)
+
+    def _look(self) -> None:
+        if self.thread and self.thread != get_ident():
+            raise _wrong_thread("Reservation")
+        if self.open is not True:
+            raise RuntimeError(RESERVATION_USED)
+
+    def commit(self) -> None:
+        finisher = self.finisher
+        if finisher.lock is None:
+            # Every order that holds something comes here: _look() and _commit() written out.
+            if self.thread != get_ident():
+                raise _wrong_thread("Reservation")
+            if self.open is not True:
+                raise RuntimeError(RESERVATION_USED)
+            self.open = False
+            if self.mutations:
+                try:
+                    finisher.commit(self)
+                except BaseException:
+                    finisher.commit(self)  # what an interrupt kept from running: finalize.py
+                    raise
+            return
+        try:
+            with finisher.lock:
+                self._look()
+                self._commit()
+        finally:
+            finisher.settle()
+
+    def _commit(self) -> None:
+        self.open = False
+        if self.mutations:
+            try:
+                self.finisher.commit(self)
+            except BaseException:
+                self.finisher.commit(self)
+                raise
+
+    def rollback(self) -> None:
+        finisher = self.finisher
+        try:
+            if finisher.lock is not None:
+                with finisher.lock:
+                    self._look()
+                    self._roll_back()
+            else:
+                if self.thread != get_ident():
+                    raise _wrong_thread("Reservation")
+                if self.open is not True:
+                    raise RuntimeError(RESERVATION_USED)
+                self._roll_back()
+        finally:
+            if finisher.dropped:
+                finisher.settle()
+
+    def _roll_back(self) -> None:
+        self.open = ROLLING_BACK
+        try:
+            self.finisher.rollback(self)
+        except BaseException:
+            self.finisher.rollback(self)  # what an interrupt has kept from running
+            raise
+
+    @property
+    def lock(self) -> Lock:
+        self._look()
+        return lock_of(self)
+
+    @property
+    def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
+        self._look()
+        return outcomes_of(self.rows)
+
+
+class GeneralReservation(_HeldReservation, GeneralEffects):
+    """The handle of what any policies said."""
+
+    __slots__ = ()
+
+
+class FundsReservation(_HeldReservation, PlainFunds, gc=False, eq=False):
+    """The handle of what a plain order of spot funds holds."""
+
+    # What effects and a struct can do, and a handle cannot.
+    __iter__ = None  # type: ignore[assignment]
+    __repr__ = object.__repr__
+    __copy__ = __deepcopy__ = __reduce__ = _refuse
+    __replace__ = _refuse  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        _refuse(self)
+
+
+_HANDLES: Final[dict[type, type[_HeldReservation]]] = {
+    GeneralEffects: GeneralReservation,
+    PlainFunds: FundsReservation,
+}
 
 
 class EngineDropCopyOperation(DropCopyOperation):
@@ -259,7 +351,7 @@ class EngineDropCopyOperation(DropCopyOperation):
 
     @property
     def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
-        return _outcomes(self._use())
+        return outcomes_of(self._use().rows)
 
     @property
     def account_block(self) -> AccountBlock | None:
@@ -277,10 +369,6 @@ def lock_of(effects: Effects | None) -> Lock:
     return new_lock({} if effects is None else effects.lock_groups or {})
 
 
-def _outcomes(effects: Effects | None) -> list[AccountAdjustmentOutcome]:
-    return [] if effects is None else outcomes_of(effects.rows)
-
-
 # --- results -----------------------------------------------------------------------------------
 
 
@@ -292,23 +380,22 @@ def show_started(core: EngineCore, answer: Started | Sequence[Reject]) -> StartR
 
 
 def show_checked(core: EngineCore, answer: Checked) -> ExecuteResult:
-    """Return the result of an order."""
+    """Return the result of an order; what it holds becomes its own handle."""
     result: ExecuteResult = _new(ExecuteResult)
-    if answer is None:
-        thread = get_ident() if core.lock is None else 0
-    elif isinstance(answer, Effects):
-        thread = answer.thread
+    if isinstance(answer, Effects):
+        answer.__class__ = _HANDLES[type(answer)]
+        result._reservation = answer  # type: ignore[assignment]  # it is one now
+        result._rejects = ()
+    elif answer is None:
+        reservation: IdleReservation = _new(IdleReservation)
+        reservation._finisher = core.finisher
+        reservation._open = True
+        reservation._thread = get_ident() if core.lock is None else 0
+        result._reservation = reservation
+        result._rejects = ()
     else:
         result._reservation = None
         result._rejects = answer
-        return result
-    reservation: EngineReservation = _new(EngineReservation)
-    reservation._core = core
-    reservation._effects = answer
-    reservation._open = True
-    reservation._thread = thread
-    result._reservation = reservation
-    result._rejects = ()
     return result
 
 

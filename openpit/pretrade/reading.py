@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.mutation import Mutation
-from openpit.pretrade.effects import Effects
+from openpit.pretrade.effects import NOT_COUNTED, Effects, GeneralEffects
 from openpit.pretrade.policy import PolicyDecision, PolicyPreTradeResult
 from openpit.pretrade.policy_contract import AdjustmentEffect, ReportEffect
 from openpit.pretrade.record_readers import (
@@ -73,8 +73,10 @@ def read_pre_trade_result(value: Any, policy_name: str) -> Effects | None:
                     break
             else:
                 # What the constructor does of it, in half its time.
-                verdict: Effects = _new(Effects)
-                verdict.failure = None
+                verdict: GeneralEffects = _new(GeneralEffects)
+                verdict.failure = verdict.more = None
+                verdict.key = NOT_COUNTED
+                verdict.group_id = 0
                 verdict.mutations = decided
                 verdict.rejects = verdict.own_rows = verdict.own_prices = _NOTHING
                 return verdict
@@ -100,9 +102,9 @@ def read_pre_trade_result(value: Any, policy_name: str) -> Effects | None:
     except BaseException as error:
         if not mutations:
             raise
-        return Effects(mutations=mutations, failure=error)
+        return GeneralEffects(mutations=mutations, failure=error)
     if rejects or mutations or rows or prices:
-        return Effects(rejects, mutations, rows, prices)
+        return GeneralEffects(rejects, mutations, rows, prices)
     return None
 
 

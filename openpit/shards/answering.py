@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.errors import FrameTooLarge
+from openpit.pretrade.effects import ITSELF
 from openpit.pretrade.rejects import block_row, new_reject, reject_row
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
@@ -90,13 +91,14 @@ def told(effects: Effects) -> tuple[Any, Any]:
 
 
 def _traces(effects: Effects) -> tuple[Any, Any]:
-    if not (effects.own_rows or effects.own_prices or effects.more):
-        return _NO_TRACES
-    if effects.more is None and type(effects.own_prices) is Decimal:
+    prices = effects.own_prices
+    if type(prices) is Decimal and (effects.mutations is ITSELF or effects.more is None):
         # One policy's, most often, that locks one price: told without a mapping, in a third less.
         group = effects.group_id
         rows = tuple([outcome_row((group, row)) for row in effects.told_rows()])
-        return ((group, str(effects.own_prices)),), rows
+        return ((group, str(prices)),), rows
+    if not (prices or effects.own_rows or effects.more):
+        return _NO_TRACES
     return lock_row(effects.lock_groups), tuple(map(outcome_row, effects.rows))
 
 

@@ -13,7 +13,7 @@ from openpit.core.order import account_of
 from openpit.core.report import ensure_captured
 from openpit.engine.answers import DryRun
 from openpit.errors import ActorScopeError
-from openpit.pretrade.effects import Effects
+from openpit.pretrade.effects import GeneralEffects
 from openpit.pretrade.rejects import new_reject
 
 if TYPE_CHECKING:
@@ -241,7 +241,9 @@ class MessageScope:
     def dry_run(self, run: Callable[[Order, int], DryRun], order: Order) -> DryRun:
         """Answer as one of the stages, or both, would; record nothing."""
         rejects = self._unchecked(order)
-        return run(order, self.clock.now) if rejects is None else DryRun(Effects(rejects), None)
+        if rejects is None:
+            return run(order, self.clock.now)
+        return DryRun(GeneralEffects(rejects), None)
 
     # --- what comes back -------------------------------------------------------------------------
 

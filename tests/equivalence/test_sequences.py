@@ -24,7 +24,9 @@ from openpit.engine.configurator import Configurator
 from openpit.faces.handles import (
     EngineDropCopyOperation,
     EngineRequest,
-    EngineReservation,
+    FundsReservation,
+    GeneralReservation,
+    IdleReservation,
 )
 from openpit.marketdata import MarketDataService
 from openpit.pretrade import policies
@@ -40,10 +42,10 @@ PUBLIC = (
     Accounts,
     Configurator,
     EngineRequest,
-    EngineReservation,
     EngineDropCopyOperation,
     MarketDataService,
 )
+RESERVATIONS = (IdleReservation, GeneralReservation, FundsReservation)
 POLICIES = frozenset(name for name in policies.__all__ if name.startswith("build_"))
 
 
@@ -124,6 +126,8 @@ def test_scenarios_reach_every_public_method_and_built_in_policy_and_come_to_som
         assert methods
         # The one static method makes what the others are methods of.
         assert methods - {"Engine.builder"} - reach.made == set(), kind
+    for kind in RESERVATIONS:
+        assert {f"{kind.__name__}.{end}" for end in ("commit", "rollback")} <= reach.made
     assert {f"pretrade.policies.{name}" for name in POLICIES} - reach.made == set()
     executed = reach.of("ExecuteResult")
     assert sum(result["ok"] for result in executed) > 300

@@ -21,6 +21,7 @@ from fuzz_reader import Refused, Unread, need
 import openpit
 from openpit import param
 from openpit.errors import WireError
+from openpit.pretrade.effects import Effects
 from openpit.pretrade.policies import (
     RateLimit,
     RateLimitAssetBarrier,
@@ -215,8 +216,7 @@ class Engine:
         if result.reservation is None:
             return "rejected", said(result.rejects)
         kept = result.reservation
-        effects = type(kept)._effects.__get__(kept)
-        if effects is not None and effects.mutations:  # what holds nothing has no handle
+        if isinstance(kept, Effects) and kept.mutations:  # what holds nothing has no handle
             self.held[seq] = kept
         return "accepted", kept.lock, outcomes(kept.account_adjustments)
 

@@ -11,7 +11,7 @@ from makers import mutation
 
 from openpit.engine.finalize import Finisher
 from openpit.engine.registry import AccountRegistry
-from openpit.pretrade.effects import ITSELF, BuiltinFinalizer, Effects
+from openpit.pretrade.effects import ITSELF, NOT_COUNTED, BuiltinFinalizer, Effects, GeneralEffects
 from openpit.pretrade.rejects import Reject
 
 if TYPE_CHECKING:
@@ -170,10 +170,18 @@ def test_a_built_in_finaliser_that_cannot_be_run_counts_as_failed() -> None:
 class Held(Effects, BuiltinFinalizer):
     """A built-in policy's effects that undo themselves; may be interrupted, as often as told."""
 
-    __slots__ = ("seen", "times")
+    __slots__ = (
+        *["finisher", "group_id", "key", "mutations", "open", "origin", "thread"],
+        *["seen", "times"],
+    )
+
+    own_rows = ITSELF
 
     def __init__(self, seen: list[str], times: int = 0) -> None:
-        super().__init__(None, ITSELF, ITSELF)
+        self.mutations = ITSELF
+        self.key = NOT_COUNTED
+        self.open = False
+        self.thread = 0
         self.seen = seen
         self.times = times
 
@@ -239,7 +247,7 @@ def test_effects_that_are_what_they_hold_are_one_of_many_where_others_have_a_say
     engine = finisher()
 
     def merged() -> Effects:
-        first, last = (Effects(None, [mutation(trace, name)]) for name in "ac")
+        first, last = (GeneralEffects(None, [mutation(trace, name)]) for name in "ac")
         return engine.merged([(first, 1), (Held(trace), 2), (last, 4)])
 
     assert merged().rows == [(2, ("USD", *[None] * 10))]
@@ -363,8 +371,8 @@ def test_a_rejecting_policy_keeps_its_mutations_and_loses_locks_and_rows() -> No
     row = ("USD", *[None] * 10)
     effects = finisher().effects()
 
-    effects.add(Effects(None, [first], [row], [5]), 3)
-    effects.add(Effects(rejects, [second], [row], [6]), 4)
+    effects.add(GeneralEffects(None, [first], [row], [5]), 3)
+    effects.add(GeneralEffects(rejects, [second], [row], [6]), 4)
 
     assert list(effects.mutations) == [first, second]
     assert list(effects.rejects) == rejects
@@ -376,11 +384,11 @@ def test_locks_and_rows_of_several_policies_are_told_in_their_order_until_forgot
     row, other = ("USD", *[None] * 10), ("AAPL", *[None] * 10)
     effects = finisher().effects()
 
-    effects.add(Effects(None, (), (), [1]), 7)
-    effects.add(Effects(None, (), [row, other]), 2)
-    effects.add(Effects(), 4)
-    effects.add(Effects(None, (), [other], [2, 3]), 0)
-    effects.add(Effects(None, (), (), [4]), 7)
+    effects.add(GeneralEffects(None, (), (), [1]), 7)
+    effects.add(GeneralEffects(None, (), [row, other]), 2)
+    effects.add(GeneralEffects(), 4)
+    effects.add(GeneralEffects(None, (), [other], [2, 3]), 0)
+    effects.add(GeneralEffects(None, (), (), [4]), 7)
 
     assert effects.rows == [(2, row), (2, other), (0, other)]
     assert effects.lock_groups == {7: [1, 4], 0: [2, 3]}
@@ -394,7 +402,7 @@ def test_locks_and_rows_of_several_policies_are_told_in_their_order_until_forgot
 
 def test_the_first_failure_is_raised_once() -> None:
     effects = finisher().effects()
-    effects.add(Effects(failure=ValueError("first")), 0)
+    effects.add(GeneralEffects(failure=ValueError("first")), 0)
     effects.fail(KeyError("second"))
 
     with pytest.raises(ValueError, match=r"^first$"):

@@ -6,9 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from makers import account, deposit, engine_with, holding, order
 
+from openpit.pretrade import policies
 from openpit.pretrade.alike_rejects import AlikeReject
-from openpit.pretrade.effects import Effects
+from openpit.pretrade.effects import GeneralEffects
+from openpit.pretrade.policies.spot_funds.reservation import PlainFunds
 from openpit.shards.answering import packed, told
 from openpit.wire import kinds
 from openpit.wire.frames import messages_of
@@ -18,9 +21,9 @@ DUE = ("USD", *[None] * 4, Decimal("0.0000001"), Decimal(7), *[None] * 4)
 TEXTS = "AAPL", "-2|8;2|2.0;;;", None
 
 
-def said(rows: Any, prices: Any) -> Effects:
+def said(rows: Any, prices: Any) -> GeneralEffects:
     """What a policy of group 3 has said, as an engine has taken it."""
-    effects = Effects(None, (), rows, prices)
+    effects = GeneralEffects(None, (), rows, prices)
     effects.group_id = 3
     return effects
 
@@ -64,3 +67,18 @@ def test_rejects_that_were_found_alike_are_told_apart_where_not_all_can_be_told(
 
     assert [one[1] for one in (first, second)] == [(alike.row(6),), (alike.row(7),)]
     assert (raised[0], done, lost) == (kinds.RAISED, (kinds.DONE, 1), [12])
+
+
+def test_funds_that_are_told_keep_no_figures_but_what_goes_back() -> None:
+    engine = engine_with(policies.build_spot_funds())
+    engine.apply_account_adjustment(account(1), [deposit("USD", "1000")])
+    effects = engine._core.execute(order(1, "10", "4"), 0)
+    assert isinstance(effects, PlainFunds)
+
+    lock, outcomes = told(effects)
+
+    assert lock == ((0, "4"),)
+    assert outcomes == ((0, "USD", "-40|960;40|40;;;", None), (0, "AAPL", ";;10|10;;", None))
+    assert (effects.available, effects.held, effects.expected) == (0, 0, 0)
+    effects.rollback()
+    assert holding(engine, 1, "USD") == (1000, 0, 0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openpit.pretrade.policies.spot_funds.barriers import breach_of
+from openpit.pretrade.policies.spot_funds.holdings import AccountFunds, Holdings
 from openpit.pretrade.rejects import AccountBlock, Reject, new_account_block, new_reject
 
 if TYPE_CHECKING:
     from openpit.pretrade.policies.spot_funds.barriers import Breach
-    from openpit.pretrade.policies.spot_funds.holdings import AccountFunds
     from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
     from openpit.pretrade.policies.spot_funds.settings import Settings
     from openpit.pretrade.policy_contract import AccountsView, PolicyCall
@@ -25,7 +25,7 @@ _OVERFLOW = "ArithmeticOverflow"
 class Desk:
     """The policy's settings and state, and where it learns of accounts and prices."""
 
-    __slots__ = ("accounts", "adjusting", "funds", "group_id", "market", "settings")
+    __slots__ = ("accounts", "adjusting", "funds", "group_id", "holdings", "market", "settings")
 
     # The engine's accounts; given when the engine is built.
     accounts: AccountsView
@@ -38,6 +38,7 @@ class Desk:
         self.market = market
         self.group_id = group_id
         self.funds: dict[int, AccountFunds] = {}
+        self.holdings = Holdings(self.funds)
         self.adjusting = None
 
     def breach(self, account: int, group: int | None) -> Breach | None:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from openpit.pretrade.policies.spot_funds.barriers import PnlState
+    from openpit.pretrade.policy_contract import AccountsView
 
     _Figures = tuple[Decimal, Decimal, Decimal, Decimal | None, PnlState]
 
-__all__ = ["AccountFunds", "Glance", "Slot", "close_if_empty", "open_funds"]
+__all__ = ["AccountFunds", "Glance", "Holdings", "Slot", "close_if_empty", "open_funds"]
 
 
 class Slot:
@@ -113,6 +114,17 @@ class AccountFunds:
         slot = self.slots.get(asset)
         if slot is not None and slot.is_empty:
             del self.slots[asset]
+
+
+class Holdings:
+    """What all accounts have, and how they are blocked: all that a reservation needs of a desk."""
+
+    __slots__ = ("accounts", "funds")
+
+    accounts: AccountsView
+
+    def __init__(self, funds: dict[int, AccountFunds]) -> None:
+        self.funds = funds
 
 
 def open_funds(accounts: dict[int, AccountFunds], account: int) -> AccountFunds:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from openpit.param.decimals import NARROW, ZERO
 from openpit.param.enums import Side
 from openpit.pretrade.account_state import AccountFigures
-from openpit.pretrade.effects import ITSELF, Effects
+from openpit.pretrade.effects import ITSELF
 from openpit.pretrade.policies.spot_funds.adjustments import apply_adjustment, set_account_pnl
 from openpit.pretrade.policies.spot_funds.desk import NAME, Desk, switch_block
 from openpit.pretrade.policies.spot_funds.holdings import Glance
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
-    from openpit.pretrade.effects import Finalizer
+    from openpit.pretrade.effects import Effects, Finalizer
     from openpit.pretrade.policies.spot_funds.barriers import PnlBarriers
     from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
     from openpit.pretrade.policies.spot_funds.settings import Settings
@@ -65,13 +65,12 @@ _subtract: Final = NARROW.subtract
 _multiply: Final = NARROW.multiply
 _BUY: Final = Side.BUY
 _SELL: Final = Side.SELL
-_new = object.__new__
 
 
 class SpotFundsPolicy(BuiltinPolicy):
     """One engine's spot funds: its settings, its accounts' holdings."""
 
-    __slots__ = ("_desk", "_funds", "_plain", "group_id", "name")
+    __slots__ = ("_desk", "_funds", "_holdings", "_plain", "group_id", "name")
 
     settings_type: ClassVar[str] = (
         "openpit::storage::config_cell::ArcSwapConfigCell"
@@ -87,10 +86,11 @@ class SpotFundsPolicy(BuiltinPolicy):
         self.group_id = group_id
         self._desk = Desk(settings, market, group_id)
         self._funds = self._desk.funds
+        self._holdings = self._desk.holdings
         self._plain = settings.plain
 
     def bind(self, accounts: AccountsView) -> None:
-        self._desk.accounts = accounts
+        self._desk.accounts = self._desk.holdings.accounts = accounts
 
     # --- orders --------------------------------------------------------------------------------
 
@@ -139,21 +139,18 @@ class SpotFundsPolicy(BuiltinPolicy):
             return check_order(self._desk, order, now, call)
         if other is None:
             other = funds.slot(bought)
-        verdict: PlainFunds = _new(PlainFunds)
-        verdict.failure = None
-        verdict.rejects = ()
-        verdict.mutations = verdict.own_rows = ITSELF
-        verdict.own_prices = price
-        verdict.desk = self._desk
-        verdict.account = account
-        verdict.price = price
-        verdict.quantity = quantity
-        verdict.buys = side is _BUY
-        verdict.paid = paid
-        verdict.available = available
-        verdict.held = held
-        verdict.bought = bought
-        verdict.expected = expected
+        verdict = PlainFunds(
+            self._holdings,
+            account,
+            price,
+            quantity,
+            side is _BUY,
+            paid,
+            available,
+            held,
+            bought,
+            expected,
+        )
         # Last, and in plain stores: an interrupt leaves all of it or nothing (see finalize.py).
         slot.available = available
         slot.held = held
@@ -174,23 +171,25 @@ class SpotFundsPolicy(BuiltinPolicy):
         buys, paid, bought = effects.buys, effects.paid, effects.bought
         return (
             kind, effects.account, self.group_id, *((bought, paid) if buys else (paid, bought)),
-            buys, effects.quantity, effects.price,
+            buys, effects.quantity, effects.own_prices,
             effects.available, effects.held, effects.expected,
         )  # fmt: skip
 
     def effects_of(self, row: HeldRow) -> Effects:
-        _, account, _, underlying, settlement, buys, quantity, price, *figures = row
-        effects: PlainFunds = _new(PlainFunds)
-        Effects.__init__(effects, None, ITSELF)
-        effects.desk = self._desk
-        effects.account = account
-        effects.buys = buys
-        effects.paid, effects.bought = (
-            (settlement, underlying) if buys else (underlying, settlement)
+        _, account, _, underlying, settlement, buys, quantity, price, available, held, due = row
+        paid, bought = (settlement, underlying) if buys else (underlying, settlement)
+        return PlainFunds(
+            self._holdings,
+            account,
+            Decimal(price),
+            Decimal(quantity),
+            buys,
+            paid,
+            available,
+            held,
+            bought,
+            due,
         )
-        effects.quantity, effects.price = Decimal(quantity), Decimal(price)
-        effects.available, effects.held, effects.expected = figures
-        return effects
 
     def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         account = order._account_
@@ -328,7 +327,10 @@ class SpotFundsPolicy(BuiltinPolicy):
         restore_funds(self._funds, funds)
 
     def export_effect(self, effect: Finalizer) -> State:
-        is_own = isinstance(effect, (ReservedFunds, PlainFunds)) and effect.desk is self._desk
+        is_own = (
+            isinstance(effect, (ReservedFunds, PlainFunds))
+            and effect.holdings is self._desk.holdings
+        )
         return export_reserved(effect) if is_own else None  # type: ignore[arg-type]  # see is_own
 
     def restore_effect(self, state: State) -> Finalizer:

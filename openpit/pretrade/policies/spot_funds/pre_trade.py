@@ -21,7 +21,7 @@ from openpit.param.decimals import (
 from openpit.param.division import divide
 from openpit.param.enums import Side
 from openpit.pretrade.codes import ORDER
-from openpit.pretrade.effects import Effects
+from openpit.pretrade.effects import Effects, GeneralEffects
 from openpit.pretrade.policies.spot_funds.desk import NAME, overflow_reject, switch_reject
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
 from openpit.pretrade.policies.spot_funds.pricing import PriceFailure
@@ -65,13 +65,13 @@ def check_order(desk: Desk, order: Order, now: int, call: PolicyCall | None) -> 
     underlying, settlement, account = order._underlying_, order._settlement_, order._account_
     quantity, volume = order._quantity_, order._volume_
     if underlying is None or settlement is None:
-        return Effects([missing_field("instrument", NAME)])
+        return GeneralEffects([missing_field("instrument", NAME)])
     if account is None:
-        return Effects([missing_field("account ID", NAME)])
+        return GeneralEffects([missing_field("account ID", NAME)])
     if order._side_ is None:
-        return Effects([missing_field("side", NAME)])
+        return GeneralEffects([missing_field("side", NAME)])
     if quantity is None and volume is None:
-        return Effects([missing_field("trade amount", NAME)])
+        return GeneralEffects([missing_field("trade amount", NAME)])
     request = FundsRequest(
         account,
         desk.accounts.group_of(account),
@@ -87,7 +87,7 @@ def check_order(desk: Desk, order: Order, now: int, call: PolicyCall | None) -> 
     breach = desk.breach(account, request.group)
     rejects = None if breach is None else [switch_reject(breach)]
     if rejects and not drop_copy:
-        return Effects(rejects)
+        return GeneralEffects(rejects)
     legs: tuple[Leg, ...] = ()
     rows: list[OutcomeRow] = []
     try:
@@ -100,14 +100,14 @@ def check_order(desk: Desk, order: Order, now: int, call: PolicyCall | None) -> 
             )
             _Check(desk, request, drop_copy=drop_copy).reserve(legs, rows)
         except _OrderRefused as refused:
-            reserved = (ReservedFunds(desk, account, legs[: len(rows)]),) if rows else ()
-            verdict = Effects([*(rejects or ()), refused.reject], reserved)
+            reserved = (ReservedFunds(desk.holdings, account, legs[: len(rows)]),) if rows else ()
+            verdict = GeneralEffects([*(rejects or ()), refused.reject], reserved)
         else:
-            mutations = (ReservedFunds(desk, account, legs),) if rows else ()
-            verdict = Effects(rejects, mutations, rows, (price,))
+            mutations = (ReservedFunds(desk.holdings, account, legs),) if rows else ()
+            verdict = GeneralEffects(rejects, mutations, rows, (price,))
     except BaseException:
         # An interrupt: nobody will hear of what is reserved.
-        ReservedFunds(desk, account, legs[: len(rows)]).rollback()
+        ReservedFunds(desk.holdings, account, legs[: len(rows)]).rollback()
         raise
     return verdict
 

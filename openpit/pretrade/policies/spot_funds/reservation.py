@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from msgspec import Struct
 
 from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, add, plain, subtract
-from openpit.pretrade.effects import BuiltinFinalizer, Effects
+from openpit.pretrade.effects import ITSELF, NOT_COUNTED, BuiltinFinalizer, Effects
 from openpit.pretrade.policies.spot_funds.desk import stuck_block
-from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
+from openpit.pretrade.policies.spot_funds.holdings import Holdings, Slot, close_if_empty, open_funds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator, Sequence
     from decimal import Decimal
 
+    from openpit.pretrade.effects import Finalizer
     from openpit.pretrade.outcomes import OutcomeRow
-    from openpit.pretrade.policies.spot_funds.desk import Desk
     from openpit.pretrade.rejects import AccountBlock
 
 __all__ = ["Leg", "PlainFunds", "ReservedFunds"]
@@ -39,14 +41,14 @@ class ReservedFunds(BuiltinFinalizer):
     between stay.
     """
 
-    __slots__ = ("account", "desk", "legs")
+    __slots__ = ("account", "holdings", "legs")
 
     legs: tuple[tuple[str, Decimal, Decimal], ...]
 
     def __init__(
-        self, desk: Desk, account: int, legs: tuple[tuple[str, Decimal, Decimal], ...]
+        self, holdings: Holdings, account: int, legs: tuple[tuple[str, Decimal, Decimal], ...]
     ) -> None:
-        self.desk = desk
+        self.holdings = holdings
         self.account = account
         self.legs = legs
 
@@ -60,7 +62,7 @@ class ReservedFunds(BuiltinFinalizer):
     def rollback(self) -> None:
         """Give back what is reserved; a slot that cannot take it stays, and blocks the account."""
         account = self.account
-        accounts = self.desk.funds
+        accounts = self.holdings.funds
         funds = open_funds(accounts, account)
         slots = funds.slots
         legs = self.legs
@@ -83,7 +85,7 @@ class ReservedFunds(BuiltinFinalizer):
                     slot.held = slot.held or ZERO
                 self.legs = legs
             except DecimalOverflow:
-                self.desk.accounts.block(account, _stuck(asset, hold, incoming, slot))
+                self.holdings.accounts.block(account, _stuck(asset, hold, incoming, slot))
                 self.legs = legs
             if not (slot.available or slot.held or slot.incoming) and slot.is_empty:
                 del slots[asset]
@@ -91,43 +93,42 @@ class ReservedFunds(BuiltinFinalizer):
             close_if_empty(accounts, account)
 
 
-class PlainFunds(Effects, BuiltinFinalizer):
+class PlainFunds(Effects, BuiltinFinalizer, Struct, gc=False, eq=False):
     """What comes of a plain order: what it has set aside, and its outcome rows while it is open.
 
-    There may be hundreds of thousands: all figures are slots of this one object, which is the
-    engine's effects, too, and what is held or expected at the order's price is calculated anew
-    where it is asked for.
+    There may be hundreds of thousands. So each is one object, which is the engine's effects, too,
+    and the collector follows none of them: nothing that it leads to leads to anything of a
+    program's, so it is in no cycle. What is held or expected at the order's price is calculated
+    anew where it is asked for.
     """
 
-    __slots__ = (
-        "account",
-        "available",
-        "bought",
-        "buys",
-        "desk",
-        "expected",
-        "held",
-        "paid",
-        "price",
-        "quantity",
-    )
-
     # `available` and `held` are of the asset paid, after the order; `expected` of the one bought.
+    holdings: Holdings
     account: int
-    available: Decimal
-    bought: str
-    buys: bool
-    desk: Desk
-    expected: Decimal
-    held: Decimal
-    paid: str
-    price: Decimal
+    own_prices: Decimal
+    """The order's price, which it locks."""
     quantity: Decimal
+    buys: bool
+    paid: str
+    available: Decimal
+    held: Decimal
+    bought: str
+    expected: Decimal
+    mutations: Sequence[Finalizer] = ITSELF
+    # The engine's; see Effects.
+    open: bool | Literal["rolling back"] = False
+    key: Hashable = NOT_COUNTED
+    thread: int = 0
+    group_id: int = 0
+    finisher: Any = None
+    origin: Any = None
+
+    own_rows = ITSELF
 
     def _amounts(self) -> tuple[Decimal, Decimal]:
         """Return what is held of the asset paid, and what is expected of the one bought."""
         quantity = self.quantity
-        notional = _multiply(self.price, quantity)
+        notional = _multiply(self.own_prices, quantity)
         return (notional, quantity) if self.buys else (quantity, notional)
 
     def legs_left(self) -> tuple[tuple[str, Decimal, Decimal], ...]:
@@ -135,23 +136,28 @@ class PlainFunds(Effects, BuiltinFinalizer):
         hold, incoming = self._amounts()
         return (self.paid, hold, ZERO), (self.bought, ZERO, incoming)
 
-    def __iter__(self) -> Iterator[OutcomeRow]:
+    def told_rows(self) -> tuple[OutcomeRow, OutcomeRow]:
         hold, incoming = self._amounts()
         available, held, expected = self.available, self.held, self.expected
         spent = hold.copy_negate()
-        rows: tuple[OutcomeRow, OutcomeRow] = (
+        return (
             (self.paid, spent, available, hold, held, None, None, None, None, None, None),
             (self.bought, None, None, None, None, incoming, expected, None, None, None, None),
         )
-        return iter(rows)
+
+    def __iter__(self) -> Iterator[OutcomeRow]:
+        return iter(self.told_rows())
+
+    def forget_traces(self) -> None:
+        self.available = self.held = self.expected = ZERO
 
     def give_back(self) -> None:
         """Give back what is reserved, as other reservations do: written out for the plain case."""
         quantity = self.quantity
-        notional = _multiply(self.price, quantity)
+        notional = _multiply(self.own_prices, quantity)
         hold, incoming = (notional, quantity) if self.buys else (quantity, notional)
         paid, bought = self.paid, self.bought
-        funds = self.desk.funds.get(self.account)
+        funds = self.holdings.funds.get(self.account)
         if funds is not None and paid != bought:
             slots = funds.slots
             slot, other = slots.get(paid), slots.get(bought)
@@ -178,7 +184,7 @@ class PlainFunds(Effects, BuiltinFinalizer):
                         del slots[bought]
                     return
         # What is asked again goes on with the legs that are left.
-        reserved = ReservedFunds(self.desk, self.account, self.legs_left())
+        reserved = ReservedFunds(self.holdings, self.account, self.legs_left())
         self.mutations = (reserved,)
         reserved.rollback()
         self.mutations = ()

@@ -150,7 +150,7 @@ def restore_reserved(desk: Desk, state: State) -> ReservedFunds:
     """Return a reservation of what was exported: the funds have it set aside already."""
     account, legs = state
     return ReservedFunds(
-        desk,
+        desk.holdings,
         account,
         tuple((asset, amount_in(hold), amount_in(due)) for asset, hold, due in legs),
     )
