@@ -11,18 +11,15 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.journal.records import crc32c
-from openpit.shards.answering import packed
 from openpit.wire import kinds
 from openpit.wire.frames import NAME, messages_of, name_of, pack, reply_in
-from openpit.wire.runs import told_apart
 from openpit.wire.tallies import OF_PROCESS
 
 if TYPE_CHECKING:
     from openpit.wire.frames import Frame
 
-__all__ = ["check_of", "is_answered_so"]
+__all__ = ["check_of"]
 
-_ALIKE: Final = bytes((0x90 | 3, kinds.REJECTED_ALIKE))
 _RAISED: Final = bytes((0x90 | 6, kinds.RAISED))
 _FAILURES: Final = bytes((0x90 | 2, kinds.FAILURES))
 _LEFT: Final = bytes((0x90 | 2, kinds.LEFT))
@@ -48,23 +45,6 @@ def check_of(reply: Frame) -> int:
     ):
         return _check_of_parts(reply)
     return crc32c(reply[NAME.start :])
-
-
-def is_answered_so(reply: Frame, check: int) -> bool:
-    """Tell whether a batch that is replayed is answered as it was when its check was taken.
-
-    A journal of before has the check of each reject on its own, where they are found alike now.
-    """
-    return check_of(reply) == check or (_ALIKE in reply and check_of(_told_apart(reply)) == check)
-
-
-def _told_apart(reply: Frame) -> Frame:
-    """Return a reply with each of the rejects on its own, where it has a run of them."""
-    _, _, body = reply_in(reply, name_of(reply))
-    replies = messages_of(body) if body else ()
-    if all(one[0] != kinds.REJECTED_ALIKE for one in replies):
-        return reply
-    return reply[: -len(body)] + packed(0, [*told_apart(replies)], lambda _: None)
 
 
 def _check_of_parts(reply: Frame) -> int:

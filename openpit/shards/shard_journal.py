@@ -22,7 +22,7 @@ from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.descriptors import identity_of
 from openpit.shards.kept_answers import KeptAnswers
 from openpit.shards.message_scope import MessageScope
-from openpit.shards.reply_checks import check_of, is_answered_so
+from openpit.shards.reply_checks import check_of
 from openpit.shards.shard_state import reason_against
 from openpit.shards.snapshots import Snapshots, Standing
 from openpit.wire.frames import NAME, NOT_APPLIED, head_of
@@ -217,7 +217,7 @@ class ShardJournal:
         registry.is_replaying = True
         reply = core.answer((frame,))
         registry.is_replaying = False
-        if not is_answered_so(reply, record.check):
+        if check_of(reply) != record.check:
             raise self._diverged(core, head.first, head.commands)
         if head.epoch == epoch and head.first >= first:
             self.wanted.append(reply)
