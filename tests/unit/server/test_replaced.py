@@ -16,6 +16,7 @@ from openpit.wire import kinds
 from openpit.wire.axes import BROKER, VOUCHED, CountingAxes
 from openpit.wire.frames import (
     HEAD,
+    VERSION,
     Flag,
     Op,
     body_of,
@@ -63,7 +64,7 @@ class ServersDesk(Desk):
         if is_sealed:
             body = bytes(byte ^ 0xFF for byte in body)
         session: Any = self.session
-        entry = Passed(session, 0, count, b"\x02\x00\x00" + bytes(21))
+        entry = Passed(session, 0, count, bytes((VERSION, 0, 0)) + bytes(21))
         link = self.link
         self.router.pass_on(
             link,
@@ -79,7 +80,7 @@ class ServersDesk(Desk):
         """Pass on a batch of orders of which some may count, for the broker's axis."""
         body = body_of([pack(order) for order in orders], len(orders))
         session: Any = self.session
-        entry = Passed(session, 0, len(orders), b"\x02\x00\x00" + bytes(21))
+        entry = Passed(session, 0, len(orders), bytes((VERSION, 0, 0)) + bytes(21))
         entry.counted = [(BROKER, window, 7, count, NOW, 7)]
         link, axes = self.link, ((BROKER, NOW, 7), (BROKER + VOUCHED, 7, count))
         head = (link.number, 0, link.next_seq, len(orders), NOW, body, 0, axes, (), link.epoch, 5)
@@ -171,7 +172,7 @@ def test_each_part_is_vouched_for_as_much_as_it_may_count() -> None:
 def test_each_part_has_its_number_by_the_sessions_own_count() -> None:
     desk = ServersDesk()
     body = body_of([pack((kinds.EXECUTE, 1, "AAPL", "USD", "BUY", "1", None, "10"))] * 3, 3)
-    entry = Passed(desk.session, 0, 3, b"\x02\x00\x00" + bytes(21))  # type: ignore[arg-type]  # as above
+    entry = Passed(desk.session, 0, 3, bytes((VERSION, 0, 0)) + bytes(21))  # type: ignore[arg-type]  # as above
     link, axes = desk.link, (own_row(100, 40, 2),)
     head = (link.number, 0, link.next_seq, 3, NOW, body, 0, axes, (), link.epoch, 5)
     desk.router.pass_on(link, entry, command_frame(*head, role=Role.TRADER, settings=3))
