@@ -181,9 +181,12 @@ class Finisher:
         Without a lock only the thread that made the handle may touch the engine, and a cycle of
         garbage may be collected in any: then the engine's next call settles.
         """
-        if not effects.thread or effects.thread == get_ident():
-            with suppress(BaseException):  # a finaliser has nobody to tell
+        # A finaliser has nobody to tell; late at the interpreter's end, even names are gone.
+        try:
+            if not effects.thread or effects.thread == get_ident():
                 self.settle()
+        except BaseException:  # noqa: BLE001, S110 - as above
+            pass
 
     def alone(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Make an administrative call: one thread at a time, nothing rolled back in its midst."""

@@ -15,7 +15,7 @@ from server_processes import FUNDS, RATE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ACCEPTED, DONE, REJECTED, FUNDED = 1, 2, 4, 24
+ACCEPTED, DONE, REJECTED, FUNDED = 1, 2, 4, 25
 
 
 def test_an_order_is_held_and_committed(serve: Callable[..., Any]) -> None:

@@ -347,7 +347,7 @@ def read_reply(reply: Any) -> Any:
     kind = reply[0]
     if kind == 3:
         return "accepted", own.lock(reply[2]), read_outcomes(reply[3])
-    if kind == 24:
+    if kind == 25:
         return "accepted", own.lock(((reply[2], reply[7]),)), read_funded(reply)
     if kind == 4:
         return "rejected", [row[:5] for row in reply[1]]

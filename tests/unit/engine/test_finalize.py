@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from makers import mutation
 
+from openpit.engine import finalize
 from openpit.engine.finalize import Finisher
 from openpit.engine.registry import AccountRegistry
 from openpit.pretrade.effects import ITSELF, NOT_COUNTED, BuiltinFinalizer, Effects, GeneralEffects
@@ -349,6 +350,18 @@ def test_a_drop_never_waits_for_the_thread_that_is_inside() -> None:
 
 
 # --- what policies said, merged ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["get_ident", "suppress"])
+@pytest.mark.parametrize("thread", [0, 1])
+def test_a_drop_at_the_interpreters_end_is_silent_when_names_are_gone(
+    name: str, thread: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effects = finisher().effects([mutation([], "a")])
+    effects.open = True
+    effects.thread = thread and threading.get_ident()
+    monkeypatch.setattr(finalize, name, None)
+    del effects
 
 
 def test_effects_that_were_finalised_or_hold_no_mutation_are_dropped_in_silence() -> None:
