@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
-from decimal import Context, Decimal
 from random import Random
 from typing import Any
 
@@ -325,30 +324,11 @@ def read_outcomes(rows: Any) -> list[Any]:
     return found
 
 
-def read_funded(reply: Any) -> list[Any]:
-    """The outcomes that such a reply stands for."""
-    _, _, group, underlying, settlement, buys, *decimals = reply
-    quantity, price, available, held, expected = map(Decimal, decimals)
-    notional = Context(prec=99).multiply(quantity, price)
-    pays, gets = (notional, quantity) if buys else (quantity, notional)
-    paid, bought = (settlement, underlying) if buys else (underlying, settlement)
-
-    def pair(delta: Decimal, figure: Decimal) -> Any:
-        return f"{delta:f}", f"{figure:f}"
-
-    return [
-        (group, paid, pair(-pays, available), pair(pays, held), None, None),
-        (group, bought, None, None, pair(gets, expected), None),
-    ]
-
-
 def read_reply(reply: Any) -> Any:
     """What a reply says, in the words of the engine's answers."""
     kind = reply[0]
     if kind == 3:
         return "accepted", own.lock(reply[2]), read_outcomes(reply[3])
-    if kind == 25:
-        return "accepted", own.lock(((reply[2], reply[7]),)), read_funded(reply)
     if kind == 4:
         return "rejected", [row[:5] for row in reply[1]]
     if kind == 5:
