@@ -106,7 +106,11 @@ def test_snapshots_are_taken_while_it_trades_and_the_rest_is_what_is_replayed(
         assert engine.account_state(account(7)) == before
 
         assert pid_of(engine, 0) != pid
-        assert wait_until(lambda: not children_of(pid_of(engine, 0)))
+
+        def has_no_copy() -> bool:  # a worker takes note of its copy's end at its next command
+            return engine.account_state(account(7)) == before and not children_of(pid_of(engine, 0))
+
+        assert wait_until(has_no_copy)
 
 
 def test_one_byte_of_the_last_snapshot_costs_a_replay_and_of_both_the_start(

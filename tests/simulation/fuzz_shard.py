@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from decimal import Context, Decimal
 from random import Random
 from typing import Any
 
@@ -322,6 +323,23 @@ def read_outcomes(rows: Any) -> list[Any]:
         balance, held, incoming, _, average = amounts.split(";")
         found.append((group, name, pair(balance), pair(held), pair(incoming), average or None))
     return found
+
+
+def read_funded(reply: Any) -> list[Any]:
+    """The outcomes that such a reply stands for."""
+    _, _, group, underlying, settlement, buys, *decimals = reply
+    quantity, price, available, held, expected = map(Decimal, decimals)
+    notional = Context(prec=99).multiply(quantity, price)
+    pays, gets = (notional, quantity) if buys else (quantity, notional)
+    paid, bought = (settlement, underlying) if buys else (underlying, settlement)
+
+    def pair(delta: Decimal, figure: Decimal) -> Any:
+        return f"{delta:f}", f"{figure:f}"
+
+    return [
+        (group, paid, pair(-pays, available), pair(pays, held), None, None),
+        (group, bought, None, None, pair(gets, expected), None),
+    ]
 
 
 def read_reply(reply: Any) -> Any:
