@@ -304,21 +304,24 @@ class Switch:
             if session.is_known:
                 session.say(frame)
 
-    def _look_at_axes(self, session: Session, now: int) -> None:
+    def _look_at_axes(self, session: Session, now: int, changed: int) -> None:
         """Ask a shard on which axes orders are counted, and pass nothing on until it has said so.
 
-        What a session changes, nobody here has read; the shards have, or have refused it.
+        What a session changes, nobody here has read; the shards have, or have refused it. What is
+        new counts from when it was ``changed``: a shard tells of its start.
         """
         self._is_held = True
         router = self.router
-        router.begin(WideCall(router.books, router.procedures, self._axes_steps(session, now)))
+        steps = self._axes_steps(session, now, changed)
+        router.begin(WideCall(router.books, router.procedures, steps))
 
-    def _axes_steps(self, session: Session, now: int) -> Steps:
+    def _axes_steps(self, session: Session, now: int, changed: int) -> Steps:
         for link in self.router.links:
             if link.is_up:
                 (answer,) = yield now, [Question(link, pack(_TELL_AXES), expected(_TELL_AXES))]
                 if answer is not None:
-                    self._retune(read_axes(link, answer[1]), session)
+                    axes = read_axes(link, answer[1])._replace(since=changed)
+                    self._retune(axes, session)
                     break
         self._is_held = False
 
@@ -327,8 +330,9 @@ class Switch:
 
         Whoever has asked for the change is told in any case: it may expect others.
         """
-        if axes == self.router.books.rates.told:
-            changer.say(axes_frame(axes))
+        told = self.router.books.rates.told
+        if axes._replace(since=told.since) == told:
+            changer.say(axes_frame(told))
             return
         self._client.retune(axes)
         frame = axes_frame(axes)
@@ -388,9 +392,9 @@ class Switch:
         def go_on() -> None:
             session.is_checked = False
             check.check_changes(self.router.links)
-            self._pass_group(session, pressing, now)
+            time = self._pass_group(session, pressing, now)
             if check.changes:
-                self._look_at_axes(session, now)
+                self._look_at_axes(session, now, time)
 
         session.is_checked = True
         pressing, session.pressing = session.pressing, {}
@@ -408,11 +412,12 @@ class Switch:
                     self._pass_on(session, link, batch, entry, now, flags)
         check.ended()
 
-    def _pass_group(self, session: Session, pressing: dict[int, int], now: int) -> None:
-        """Pass on together what is to be done everywhere or nowhere, past credit.
+    def _pass_group(self, session: Session, pressing: dict[int, int], now: int) -> int:
+        """Pass on together what is to be done everywhere or nowhere, past credit; return its time.
 
         A shard that is stalled owes it, ahead of all that comes later.
         """
+        time = now
         going = going_of(session, pressing, self.router.links, self._version)
         try:
             self.note(told_by(going), absent_in(self.router.links))
@@ -422,9 +427,11 @@ class Switch:
             inbox = session.inbox[link.number]
             if inbox and inbox[0] is batch:  # the session may have been closed for one of them
                 inbox.popleft()
+                time = batch.time if self.client_time else now
                 self._send(session, link, batch, now, Flag.TURN)
                 if link.number in session.pressing:  # the next group has come meanwhile
                     session.pressing[link.number] -= 1
+        return time
 
     def _send(
         self, session: Session, link: ShardLink, batch: Batch, now: int, flags: int = 0

@@ -15,6 +15,7 @@ from openpit.errors import ServerRefused
 from openpit.faces.blocking.engine import ShardedEngine
 from openpit.pretrade.policies import (
     RateLimit,
+    RateLimitAssetBarrier,
     RateLimitBrokerBarrier,
     build_order_validation,
     build_rate_limit,
@@ -332,6 +333,9 @@ NARROWER = encode(
 )
 
 
+HOUR = 3600 * 10**9
+
+
 def limited() -> SwitchedHost:
     ticks = iter(range(10**9))
     rate = build_rate_limit().broker_barrier(
@@ -373,6 +377,27 @@ def test_a_change_that_is_not_everybodys_is_made_nowhere(group: list[bytes]) -> 
     assert [shard.core.axes.version for shard in its.driver.shards if shard.core] == [0, 0]
     many = other.execute_pre_trade_many([buy(number) for number in range(6)])
     assert sum(map(bool, many)) == 3
+
+
+@pytest.mark.parametrize("changed", [0, 1, HOUR - 1, HOUR, 5 * HOUR])
+@pytest.mark.parametrize("shards", [1, 3])
+def test_what_a_change_begins_to_count_is_counted_from_that_change(
+    changed: int, shards: int
+) -> None:
+    time = [0]
+    of_eur = RateLimitAssetBarrier(RateLimit(9, timedelta(hours=1)), "EUR")
+    builder = openpit.Engine.builder().clock(lambda: time[0]).sharded(shards)
+    its = SwitchedHost(builder.builtin(build_rate_limit().asset_barriers(of_eur)))
+    other = engine(SwitchedDriver(its))
+    time[0] = changed
+    broker = RateLimitBrokerBarrier(RateLimit(2, timedelta(hours=1)))
+    other.configure().rate_limit("RateLimitPolicy", broker=broker)
+
+    assert other.execute_pre_trade(buy(1))
+    time[0] = changed + HOUR - 1
+    assert [bool(other.execute_pre_trade(buy(number))) for number in (2, 3)] == [True, False]
+    time[0] = changed + HOUR
+    assert other.execute_pre_trade(buy(4))
 
 
 def test_a_shard_that_is_stuck_keeps_a_group_and_nobody_else() -> None:
