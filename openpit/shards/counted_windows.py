@@ -1,7 +1,8 @@
 """The windows of broad rates as a shard's own batches tell them, replayed and new ones.
 
 The head of each batch has said in which window its orders count, and what makes counts of their
-ranks. So the highest count that there was is known, or one above it: never too low.
+ranks. So the highest count that there was is known, or one above it: never too low. On an axis that
+settings have brought, the first window begins with that change, whether orders count there or not.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Command = tuple[Any, ...]
 class CountedWindows:
     """Reads commands in an intake's place, and notes of each batch what it counted."""
 
-    __slots__ = ("_counts", "_intake", "_rows", "commands")
+    __slots__ = ("_axes", "_counts", "_intake", "_rows", "_version", "commands")
 
     def __init__(
         self, intake: Intake, counts: BatchCounts, rows: Iterable[CountedWindow] = ()
@@ -37,6 +38,8 @@ class CountedWindows:
         self._counts: Final = counts
         self.commands: Sequence[Command] = ()  # of the batch that was read last
         self._rows: dict[int, CountedWindow] = {row[0]: row for row in rows}
+        self._version = counts.version
+        self._axes = _axes_of(counts)
 
     def read(self, body: bytes, count: int, counts: BatchCounts) -> Sequence[Command]:
         """Read as the intake does."""
@@ -46,7 +49,11 @@ class CountedWindows:
     def note(self, frame: Frame, reply: Frame, whose: bytes) -> None:
         """Note what a batch has counted that has just been answered."""
         _, op, _, count, _, now, _, _, axes, times, _ = command_in(frame, whose)
-        if op or not axes:
+        if op:
+            return
+        if self.is_behind:
+            self._begin(max(times, default=now))
+        if not axes:
             return
         _, uncounted, _ = reply_in(reply, name_of(reply))
         lacking = {axis: (first, missing) for axis, first, missing in uncounted}
@@ -54,6 +61,22 @@ class CountedWindows:
         for number, began, offset in axes:
             if number < VOUCHED and number in ranks:
                 self._add(number, began, offset, ranks[number], lacking.get(number))
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether settings have changed since a batch was noted last."""
+        return self._version != self._counts.version
+
+    def _begin(self, now: int) -> None:
+        """Begin a window on each axis that is new: it counts from its change on, and none before.
+
+        Until an order counts there, nothing else would tell that, and it would be held to have
+        counted since the engine's first start.
+        """
+        before, self._axes = self._axes, _axes_of(self._counts)
+        self._version = self._counts.version
+        for number in self._axes - before:
+            self._rows[number] = (number, now, 0, now, now)
 
     def _brokers_alone(self, now: int) -> dict[int, tuple[int, int, int, int]] | None:
         """Return what :meth:`_ranks` would of orders of one time that count for the broker alone.
@@ -107,6 +130,10 @@ class CountedWindows:
     def rows(self) -> tuple[CountedWindow, ...]:
         """The latest window of each axis."""
         return tuple(self._rows.values())
+
+
+def _axes_of(counts: BatchCounts) -> set[int]:
+    return {number for number, _, _ in counts.axes().rows}
 
 
 def _earlier(one: int | None, other: int) -> int:

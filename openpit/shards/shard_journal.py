@@ -232,8 +232,9 @@ class ShardJournal:
         if reply[_FLAGS] & NOT_APPLIED:
             return
         self._answers.note(frame, reply)
-        if core.counts.is_told and self._windows is not None:
-            self._windows.note(frame, reply, core.whose)
+        windows = self._windows
+        if windows is not None and (core.counts.is_told or windows.is_behind):
+            windows.note(frame, reply, core.whose)
 
     def _diverged(self, core: ShardCore, first: int, commands: int) -> ReplayDiverged:
         own = [policy.name for policy in core.engine.policies if isinstance(policy, CustomPolicy)]

@@ -11,7 +11,7 @@ CountedWindow: TypeAlias = "tuple[int, int, int, int, int | None]"
 
 The axis's number; the time of the order that opened the window; what the highest count was that an
 order of this shard may have had; the time of its latest order, and of the earliest that is known to
-have counted.
+have counted. Where none has counted since settings brought the axis, all times are that change's.
 """
 
 

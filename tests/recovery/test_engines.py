@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,14 @@ from openpit.errors import (
 from openpit.journal.files import DISK
 from openpit.journal.reading import LogReader
 from openpit.journal.segments import Segment, header_in
-from openpit.pretrade.policies import build_order_validation, build_spot_funds
+from openpit.pretrade.policies import (
+    RateLimit,
+    RateLimitAssetBarrier,
+    RateLimitBrokerBarrier,
+    build_order_validation,
+    build_rate_limit,
+    build_spot_funds,
+)
 
 HERE = Path(__file__).parent
 
@@ -115,6 +123,40 @@ def test_no_rate_is_passed_by_an_engine_that_was_killed(tmp_path: Path) -> None:
     day.clock.move(3601)
     day.both(lambda engine: engine.execute_pre_trade(orders[0]))
     day.close()
+
+
+@pytest.mark.parametrize("is_by_snapshot", [False, True])
+@pytest.mark.parametrize("axis", ["broker", "broker again", "asset"])
+def test_a_rate_that_was_set_at_run_time_counts_from_then_on_in_every_life(
+    tmp_path: Path, axis: str, is_by_snapshot: bool
+) -> None:
+    times = [1_000 * SECOND]
+    two = RateLimit(2, timedelta(hours=1))
+    new: dict[str, Any] = {"broker": RateLimitBrokerBarrier(two)}
+    if axis == "asset":
+        new = {"asset_barriers": [RateLimitAssetBarrier(two, "USD")]}
+
+    def live() -> Any:
+        of_eur = RateLimitAssetBarrier(RateLimit(9, timedelta(hours=1)), "EUR")
+        options = {"snapshot_every": 2**20 if is_by_snapshot else 0}
+        stage = (
+            openpit.Engine.builder().clock(lambda: times[0]).sharded(2, journal=tmp_path, **options)
+        )
+        return stage.builtin(build_rate_limit().asset_barriers(of_eur)).build()
+
+    with live() as engine:
+        if axis == "broker again":
+            engine.configure().rate_limit("RateLimitPolicy", **new)
+            assert engine.execute_pre_trade(order(1, "1", "10"))
+            engine.configure().rate_limit("RateLimitPolicy", clear_broker=True)
+        times[0] += 3599 * SECOND
+        engine.configure().rate_limit("RateLimitPolicy", **new)
+    with live() as engine:  # nothing has counted yet
+        assert engine.execute_pre_trade(order(1, "1", "10"))
+    with live() as engine:
+        times[0] += 3599 * SECOND
+        passed = [bool(engine.execute_pre_trade(order(number, "1", "10"))) for number in (2, 3)]
+        assert passed == [True, False]
 
 
 def test_asyncio_goes_on_as_well(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from batched import batch, replies_to
 
 from openpit.pretrade.policies import rate_limit
 from openpit.pretrade.policies.rate_limit_settings import Rate, RateLimitSettings
@@ -12,6 +13,7 @@ from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.counts import BatchCounts
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
+from openpit.wire.frames import whose
 
 RATES = RateLimitSettings(Rate(9, 100), {"EUR": Rate(5, 100)}, {}, {})
 
@@ -70,3 +72,28 @@ def test_of_what_a_message_declares_only_what_it_has_not_used_is_left_out(
         offset = -6 if axis == BROKER else -2  # so that its first is the first in the window
         windows._add(axis, 50, offset, ranks, (50, missing) if missing else None)
     assert [row[2] for row in windows.rows] == ([] if count is None else [count, count])
+
+
+def test_an_axis_that_settings_bring_begins_with_the_change_and_again_when_it_comes_back() -> None:
+    without = RateLimitSettings(None, RATES.assets, {}, {})
+    policy = rate_limit.RateLimitPolicy(without, 0, 0)
+    counts = BatchCounts([policy])
+    windows = CountedWindows(None, counts)  # type: ignore[arg-type]  # nothing is read
+    assert windows.rows == ()
+
+    def noted(now: int, settings: RateLimitSettings) -> tuple[Any, ...]:
+        policy.settings = settings
+        counts.version += 1
+        assert windows.is_behind
+        frame = batch(0, 1, (kinds.TELL_AXES, None), time=now)
+        windows.note(frame, replies_to(frame, (kinds.DONE, 1)), whose(0, 0))
+        assert not windows.is_behind
+        return windows.rows
+
+    assert noted(50, RATES) == ((BROKER, 50, 0, 50, 50),)
+    windows._add(BROKER, 50, 0, (3, 3, 60, 61), None)
+    assert noted(70, without) == ((BROKER, 50, 3, 61, 50),)  # no axis has this number any more
+    assert noted(70, without) == ((BROKER, 50, 3, 61, 50),)
+    assert noted(90, RATES) == ((BROKER, 90, 0, 90, 90),)
+    windows._add(BROKER, 50, 0, (4, 1, 65, 65), None)  # it was in flight
+    assert windows.rows == ((BROKER, 90, 0, 90, 90),)
