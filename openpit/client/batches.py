@@ -10,7 +10,7 @@ from openpit.client.counted import CountedMany
 from openpit.client.expected import EXECUTED
 from openpit.client.many import Part
 from openpit.client.orders import captured_order
-from openpit.client.reject_runs import TakesRejectRuns
+from openpit.client.takes_many import TakesMany
 from openpit.core.order import Order
 from openpit.errors import OutcomeUnknown, WireError
 from openpit.pretrade.alike_rejects import AlikeReject
@@ -40,7 +40,7 @@ _new = object.__new__
 _kind = itemgetter(0)
 
 
-class ExecutePart(Part, TakesRejectRuns):
+class ExecutePart(Part, TakesMany):
     """Orders of one call in one frame."""
 
     __slots__ = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from openpit.client.reject_runs import TakesRejectRuns
+from openpit.client.takes_many import TakesMany
 from openpit.errors import CommandSkipped, WireError
 from openpit.router.shard_link import Bodies
 from openpit.wire import kinds
@@ -86,12 +86,10 @@ def receive(link: ShardLink, first: int, count: int, body: bytes) -> None:
         else:
             replies = messages_of(body)
             if len(replies) == count == pending[0].count and _answer_each(pending[0], replies):
-                take_all = getattr(pending[0], "replied_to_all", None)
-                if take_all is not None and take_all(link, replies):
-                    pending.popleft()
-                    return
-                for seq, reply in enumerate(replies, first):
-                    pending[0].replied(link, seq, reply)
+                entry = pending[0]
+                if not (isinstance(entry, TakesMany) and entry.replied_to_all(link, replies)):
+                    for seq, reply in enumerate(replies, first):
+                        entry.replied(link, seq, reply)
                 pending.popleft()
                 return
         _deliver_all(link, _looked_at(link, first, count, replies))
@@ -140,7 +138,7 @@ def _deliver(link: ShardLink, entry: Entry, reply: Reply, seq: int, count: int) 
 
 def _reject_alike(link: ShardLink, entry: Entry, reply: Reply, seq: int) -> None:
     """Hand a reply to several orders to the call of many that waits, or to calls of one each."""
-    if isinstance(entry, TakesRejectRuns):
+    if isinstance(entry, TakesMany):
         entry.rejected_alike(seq, *reply[1:])
         return
     for number, one in enumerate(each_of((reply,)), seq):
